@@ -625,7 +625,9 @@ type FulfillmentClosed struct {
 	// nothing_started, voided.
 	Outcome string `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// Set if it could not close: already_shipped.
-	Refused       string `protobuf:"bytes,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	Refused string `protobuf:"bytes,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Number of the OrderCancelling that it answers.
+	Cancellation  int32 `protobuf:"varint,3,opt,name=cancellation,proto3" json:"cancellation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -672,6 +674,13 @@ func (x *FulfillmentClosed) GetRefused() string {
 		return x.Refused
 	}
 	return ""
+}
+
+func (x *FulfillmentClosed) GetCancellation() int32 {
+	if x != nil {
+		return x.Cancellation
+	}
+	return 0
 }
 
 // CommandRefused answers a command that could not be carried out.
@@ -781,10 +790,11 @@ const file_orderflow_fulfillment_v1_events_proto_rawDesc = "" +
 	"\x0ftracking_number\x18\x01 \x01(\tR\x0etrackingNumber\x12\x18\n" +
 	"\acarrier\x18\x02 \x01(\tR\acarrier\x12\x17\n" +
 	"\ascan_id\x18\x03 \x01(\tR\x06scanId\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"G\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"k\n" +
 	"\x11FulfillmentClosed\x12\x18\n" +
 	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x18\n" +
-	"\arefused\x18\x02 \x01(\tR\arefused\"B\n" +
+	"\arefused\x18\x02 \x01(\tR\arefused\x12\"\n" +
+	"\fcancellation\x18\x03 \x01(\x05R\fcancellation\"B\n" +
 	"\x0eCommandRefused\x12\x18\n" +
 	"\acommand\x18\x01 \x01(\tR\acommand\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reasonBOZMgithub.com/orderflow/orderflow/pkg/gen/orderflow/fulfillment/v1;fulfillmentv1b\x06proto3"

@@ -257,7 +257,9 @@ type AllocationClosed struct {
 	// shipped, released, nothing_reserved.
 	Outcome string `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// Set if it could not close: why.
-	Refused       string `protobuf:"bytes,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	Refused string `protobuf:"bytes,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Number of the OrderCancelling that it answers; 0 where it shipped.
+	Cancellation  int32 `protobuf:"varint,3,opt,name=cancellation,proto3" json:"cancellation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -304,6 +306,13 @@ func (x *AllocationClosed) GetRefused() string {
 		return x.Refused
 	}
 	return ""
+}
+
+func (x *AllocationClosed) GetCancellation() int32 {
+	if x != nil {
+		return x.Cancellation
+	}
+	return 0
 }
 
 // CommandRefused answers a command that could not be carried out.
@@ -378,10 +387,11 @@ const file_orderflow_inventory_v1_events_proto_rawDesc = "" +
 	"\tavailable\x18\x03 \x01(\x03R\tavailable\"\x8a\x01\n" +
 	"\x10StockBackordered\x12>\n" +
 	"\tshortages\x18\x01 \x03(\v2 .orderflow.inventory.v1.ShortageR\tshortages\x126\n" +
-	"\bdeadline\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\"F\n" +
+	"\bdeadline\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\"j\n" +
 	"\x10AllocationClosed\x12\x18\n" +
 	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x18\n" +
-	"\arefused\x18\x02 \x01(\tR\arefused\"B\n" +
+	"\arefused\x18\x02 \x01(\tR\arefused\x12\"\n" +
+	"\fcancellation\x18\x03 \x01(\x05R\fcancellation\"B\n" +
 	"\x0eCommandRefused\x12\x18\n" +
 	"\acommand\x18\x01 \x01(\tR\acommand\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reasonBKZIgithub.com/orderflow/orderflow/pkg/gen/orderflow/inventory/v1;inventoryv1b\x06proto3"

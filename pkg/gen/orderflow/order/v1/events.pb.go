@@ -635,7 +635,9 @@ type OrderCancelling struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Reason string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
 	// shop, operator, fraud, payment, expiry.
-	By            string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	By string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	// Counts the cancellations of one order from 1; answers carry it.
+	Number        int32 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -682,6 +684,13 @@ func (x *OrderCancelling) GetBy() string {
 		return x.By
 	}
 	return ""
+}
+
+func (x *OrderCancelling) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // OrderCancelled says that all of them have closed.
@@ -735,6 +744,7 @@ type CancellationRefused struct {
 	// The service that could not.
 	By            string `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Number        int32  `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -781,6 +791,13 @@ func (x *CancellationRefused) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *CancellationRefused) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // OrderCompleted says that everything was delivered.
@@ -1012,15 +1029,17 @@ const file_orderflow_order_v1_events_proto_rawDesc = "" +
 	"\fLineQuantity\x12\x17\n" +
 	"\aline_id\x18\x01 \x01(\tR\x06lineId\x12\x10\n" +
 	"\x03sku\x18\x02 \x01(\tR\x03sku\x12\x1a\n" +
-	"\bquantity\x18\x03 \x01(\x03R\bquantity\"9\n" +
+	"\bquantity\x18\x03 \x01(\x03R\bquantity\"Q\n" +
 	"\x0fOrderCancelling\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x0e\n" +
-	"\x02by\x18\x02 \x01(\tR\x02by\"(\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x05R\x06number\"(\n" +
 	"\x0eOrderCancelled\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"=\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"U\n" +
 	"\x13CancellationRefused\x12\x0e\n" +
 	"\x02by\x18\x01 \x01(\tR\x02by\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x10\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x05R\x06number\"\x10\n" +
 	"\x0eOrderCompleted\"&\n" +
 	"\fOrderExpired\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\",\n" +

@@ -226,8 +226,9 @@ type Movement struct {
 	RiskLevel  string      `protobuf:"bytes,7,opt,name=risk_level,json=riskLevel,proto3" json:"risk_level,omitempty"`
 	// Country of the card or account.
 	Country string `protobuf:"bytes,8,opt,name=country,proto3" json:"country,omitempty"`
-	// Revision of the normaliser: a higher one supersedes the same cause.
-	Revision      uint32 `protobuf:"varint,9,opt,name=revision,proto3" json:"revision,omitempty"`
+	// The report that said it, the same for every reading of the same delivery; a higher revision supersedes.
+	ReportId      []byte `protobuf:"bytes,9,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
+	Revision      uint32 `protobuf:"varint,10,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -318,6 +319,13 @@ func (x *Movement) GetCountry() string {
 	return ""
 }
 
+func (x *Movement) GetReportId() []byte {
+	if x != nil {
+		return x.ReportId
+	}
+	return nil
+}
+
 func (x *Movement) GetRevision() uint32 {
 	if x != nil {
 		return x.Revision
@@ -331,6 +339,8 @@ type PaymentClaimed struct {
 	Amount        *v1.Money              `protobuf:"bytes,1,opt,name=amount,proto3" json:"amount,omitempty"`
 	Provider      string                 `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
 	Historic      bool                   `protobuf:"varint,3,opt,name=historic,proto3" json:"historic,omitempty"`
+	ReportId      []byte                 `protobuf:"bytes,4,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
+	Revision      uint32                 `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -386,6 +396,20 @@ func (x *PaymentClaimed) GetHistoric() bool {
 	return false
 }
 
+func (x *PaymentClaimed) GetReportId() []byte {
+	if x != nil {
+		return x.ReportId
+	}
+	return nil
+}
+
+func (x *PaymentClaimed) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
 // PaymentRefunded says that money goes or went back.
 type PaymentRefunded struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -398,6 +422,8 @@ type PaymentRefunded struct {
 	Provider      string         `protobuf:"bytes,6,opt,name=provider,proto3" json:"provider,omitempty"`
 	Reason        string         `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	Historic      bool           `protobuf:"varint,8,opt,name=historic,proto3" json:"historic,omitempty"`
+	ReportId      []byte         `protobuf:"bytes,9,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
+	Revision      uint32         `protobuf:"varint,10,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -488,6 +514,20 @@ func (x *PaymentRefunded) GetHistoric() bool {
 	return false
 }
 
+func (x *PaymentRefunded) GetReportId() []byte {
+	if x != nil {
+		return x.ReportId
+	}
+	return nil
+}
+
+func (x *PaymentRefunded) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
 // PaymentDisputed says that the customer's bank takes money, or gave it back.
 type PaymentDisputed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -498,6 +538,8 @@ type PaymentDisputed struct {
 	Provider      string                 `protobuf:"bytes,5,opt,name=provider,proto3" json:"provider,omitempty"`
 	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	Historic      bool                   `protobuf:"varint,7,opt,name=historic,proto3" json:"historic,omitempty"`
+	ReportId      []byte                 `protobuf:"bytes,8,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
+	Revision      uint32                 `protobuf:"varint,9,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -579,6 +621,20 @@ func (x *PaymentDisputed) GetHistoric() bool {
 		return x.Historic
 	}
 	return false
+}
+
+func (x *PaymentDisputed) GetReportId() []byte {
+	if x != nil {
+		return x.ReportId
+	}
+	return nil
+}
+
+func (x *PaymentDisputed) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
 }
 
 // FundsCovered says that the sums reached the total by more than one movement, or after a mismatch.
@@ -1001,7 +1057,9 @@ type PaymentClosed struct {
 	// nothing_paid, voided, refund_granted, refunded.
 	Outcome string `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// Set if it could not close: why.
-	Refused       string `protobuf:"bytes,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	Refused string `protobuf:"bytes,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Number of the OrderCancelling that it answers.
+	Cancellation  int32 `protobuf:"varint,3,opt,name=cancellation,proto3" json:"cancellation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1048,6 +1106,13 @@ func (x *PaymentClosed) GetRefused() string {
 		return x.Refused
 	}
 	return ""
+}
+
+func (x *PaymentClosed) GetCancellation() int32 {
+	if x != nil {
+		return x.Cancellation
+	}
+	return 0
 }
 
 // CommandRefused answers a command that could not be carried out.
@@ -1116,7 +1181,7 @@ const file_orderflow_payment_v1_events_proto_rawDesc = "" +
 	"\bmovement\x18\x01 \x01(\v2\x1e.orderflow.payment.v1.MovementR\bmovement\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\"K\n" +
 	"\rPaymentVoided\x12:\n" +
-	"\bmovement\x18\x01 \x01(\v2\x1e.orderflow.payment.v1.MovementR\bmovement\"\xb8\x02\n" +
+	"\bmovement\x18\x01 \x01(\v2\x1e.orderflow.payment.v1.MovementR\bmovement\"\xd5\x02\n" +
 	"\bMovement\x12\x14\n" +
 	"\x05names\x18\x01 \x03(\tR\x05names\x120\n" +
 	"\x06amount\x18\x02 \x01(\v2\x18.orderflow.type.v1.MoneyR\x06amount\x12\x1f\n" +
@@ -1127,12 +1192,16 @@ const file_orderflow_payment_v1_events_proto_rawDesc = "" +
 	"\bhistoric\x18\x06 \x01(\bR\bhistoric\x12\x1d\n" +
 	"\n" +
 	"risk_level\x18\a \x01(\tR\triskLevel\x12\x18\n" +
-	"\acountry\x18\b \x01(\tR\acountry\x12\x1a\n" +
-	"\brevision\x18\t \x01(\rR\brevision\"z\n" +
+	"\acountry\x18\b \x01(\tR\acountry\x12\x1b\n" +
+	"\treport_id\x18\t \x01(\fR\breportId\x12\x1a\n" +
+	"\brevision\x18\n" +
+	" \x01(\rR\brevision\"\xb3\x01\n" +
 	"\x0ePaymentClaimed\x120\n" +
 	"\x06amount\x18\x01 \x01(\v2\x18.orderflow.type.v1.MoneyR\x06amount\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x1a\n" +
-	"\bhistoric\x18\x03 \x01(\bR\bhistoric\"\xb3\x02\n" +
+	"\bhistoric\x18\x03 \x01(\bR\bhistoric\x12\x1b\n" +
+	"\treport_id\x18\x04 \x01(\fR\breportId\x12\x1a\n" +
+	"\brevision\x18\x05 \x01(\rR\brevision\"\xec\x02\n" +
 	"\x0fPaymentRefunded\x12\x14\n" +
 	"\x05names\x18\x01 \x03(\tR\x05names\x120\n" +
 	"\x06amount\x18\x02 \x01(\v2\x18.orderflow.type.v1.MoneyR\x06amount\x12\x1b\n" +
@@ -1141,7 +1210,10 @@ const file_orderflow_payment_v1_events_proto_rawDesc = "" +
 	"\awitness\x18\x05 \x01(\x0e2\x1c.orderflow.intake.v1.WitnessR\awitness\x12\x1a\n" +
 	"\bprovider\x18\x06 \x01(\tR\bprovider\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x12\x1a\n" +
-	"\bhistoric\x18\b \x01(\bR\bhistoric\"\xfe\x01\n" +
+	"\bhistoric\x18\b \x01(\bR\bhistoric\x12\x1b\n" +
+	"\treport_id\x18\t \x01(\fR\breportId\x12\x1a\n" +
+	"\brevision\x18\n" +
+	" \x01(\rR\brevision\"\xb7\x02\n" +
 	"\x0fPaymentDisputed\x12\x14\n" +
 	"\x05names\x18\x01 \x03(\tR\x05names\x120\n" +
 	"\x06amount\x18\x02 \x01(\v2\x18.orderflow.type.v1.MoneyR\x06amount\x12\x1d\n" +
@@ -1150,7 +1222,9 @@ const file_orderflow_payment_v1_events_proto_rawDesc = "" +
 	"\x04step\x18\x04 \x01(\x0e2 .orderflow.intake.v1.DisputeStepR\x04step\x12\x1a\n" +
 	"\bprovider\x18\x05 \x01(\tR\bprovider\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x1a\n" +
-	"\bhistoric\x18\a \x01(\bR\bhistoric\"t\n" +
+	"\bhistoric\x18\a \x01(\bR\bhistoric\x12\x1b\n" +
+	"\treport_id\x18\b \x01(\fR\breportId\x12\x1a\n" +
+	"\brevision\x18\t \x01(\rR\brevision\"t\n" +
 	"\fFundsCovered\x12.\n" +
 	"\x05total\x18\x01 \x01(\v2\x18.orderflow.type.v1.MoneyR\x05total\x124\n" +
 	"\bcaptured\x18\x02 \x01(\v2\x18.orderflow.type.v1.MoneyR\bcaptured\"\x88\x01\n" +
@@ -1176,10 +1250,11 @@ const file_orderflow_payment_v1_events_proto_rawDesc = "" +
 	"\fRefundFailed\x12\x19\n" +
 	"\bgrant_id\x18\x01 \x01(\tR\agrantId\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"C\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"g\n" +
 	"\rPaymentClosed\x12\x18\n" +
 	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x18\n" +
-	"\arefused\x18\x02 \x01(\tR\arefused\"B\n" +
+	"\arefused\x18\x02 \x01(\tR\arefused\x12\"\n" +
+	"\fcancellation\x18\x03 \x01(\x05R\fcancellation\"B\n" +
 	"\x0eCommandRefused\x12\x18\n" +
 	"\acommand\x18\x01 \x01(\tR\acommand\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reasonBGZEgithub.com/orderflow/orderflow/pkg/gen/orderflow/payment/v1;paymentv1b\x06proto3"
