@@ -1,0 +1,92 @@
+package order
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/orderflow/orderflow/pkg/event"
+
+	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
+	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
+)
+
+func (o *Order) apply(e event.Recorded) {
+	switch m := e.Message.(type) {
+	case *orderv1.OrderPlaced:
+		if !o.Placed {
+			o.Placed, o.RecordedAt = true, e.RecordedAt
+		}
+		o.Historic = o.Historic || m.GetHistoric()
+		o.describe(m.GetDescription(), m.GetSealed())
+	case *orderv1.OrderEdited:
+		o.Edits++
+		o.describe(m.GetDescription(), m.GetSealed())
+	case *orderv1.HoldPlaced:
+		o.hold(m, e.RecordedAt)
+	case *orderv1.HoldReleased:
+		o.Holds = slices.DeleteFunc(o.Holds, func(h Hold) bool { return h.Kind == m.GetKind() })
+	case *orderv1.FulfillmentReleased:
+		o.Releases = append(o.Releases, Release{
+			Number: int(m.GetNumber()), Lines: m.GetLines(), Priority: m.GetPriority(), At: e.RecordedAt,
+		})
+	case *orderv1.OrderCancelling:
+		o.Cancellation = &Cancellation{Number: int(m.GetNumber()), Reason: m.GetReason(), By: m.GetBy(), Since: e.RecordedAt}
+	case *orderv1.CancellationRefused:
+		if o.Cancellation != nil && o.Cancellation.Number == int(m.GetNumber()) {
+			o.Cancellation.Refused, o.Cancellation.RefusedBy = m.GetReason(), m.GetBy()
+		}
+	case *orderv1.OrderCancelled:
+		o.Cancelled, o.ClosedAt = true, e.RecordedAt
+	case *orderv1.OrderExpired:
+		o.Expired, o.ClosedAt = true, e.RecordedAt
+	case *orderv1.OrderCompleted:
+		o.Completed, o.ClosedAt = true, e.RecordedAt
+	case *orderv1.PersonalDataErased:
+		o.Erased = true
+	}
+}
+
+func (o *Order) hold(m *orderv1.HoldPlaced, since time.Time) {
+	h := Hold{Kind: m.GetKind(), Reason: m.GetReason(), Detail: m.GetDetail(), Since: since, Deadline: instant(m.GetDeadline())}
+	if i := slices.IndexFunc(o.Holds, func(have Hold) bool { return have.Kind == h.Kind }); i >= 0 {
+		o.Holds[i] = h
+		return
+	}
+	o.Holds = append(o.Holds, h)
+}
+
+// describe takes the description if it is newer than the one that stands, so that the same descriptions lead to the
+// same order in whatever order they came.
+func (o *Order) describe(d *orderv1.Description, sealed *typev1.Sealed) {
+	if o.Description != nil && !Newer(d, o.Description) {
+		return
+	}
+	o.Description, o.Sealed = d, sealed
+	o.PlacedAt = instant(d.GetPlacedAt())
+}
+
+// Newer says whether a description replaces another one: a shop's own word beats a draft; then the shop's clock
+// decides, then the revision of our reading, and last the content, so that there is never a tie.
+func Newer(a, b *orderv1.Description) bool {
+	if a.GetDraft() != b.GetDraft() {
+		return b.GetDraft()
+	}
+	if ta, tb := instant(a.GetUpdatedAt()), instant(b.GetUpdatedAt()); !ta.Equal(tb) {
+		return ta.After(tb)
+	}
+	if a.GetRevision() != b.GetRevision() {
+		return a.GetRevision() > b.GetRevision()
+	}
+	return bytes.Compare(a.GetContentHash(), b.GetContentHash()) > 0
+}
+
+// instant is the zero time where nothing was told, not 1970.
+func instant(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}

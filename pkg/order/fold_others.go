@@ -1,0 +1,58 @@
+package order
+
+import (
+	"github.com/orderflow/orderflow/pkg/event"
+
+	fraudv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fraud/v1"
+	inventoryv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/inventory/v1"
+	notificationv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/notification/v1"
+)
+
+func (f *Fraud) apply(e event.Recorded) {
+	switch m := e.Message.(type) {
+	case *fraudv1.OrderScored:
+		f.Scored, f.ScoredAt = true, e.RecordedAt
+		f.ScoreMillis, f.Verdict = int(m.GetScoreMillis()), m.GetVerdict()
+		f.Factors, f.Signals = m.GetFactors(), m.GetSignals()
+	case *fraudv1.ReviewDecided:
+		f.Review, f.ReviewBy = m.GetVerdict(), m.GetBy()
+	}
+}
+
+func (i *Inventory) apply(e event.Recorded) {
+	switch m := e.Message.(type) {
+	case *inventoryv1.StockAllocated:
+		i.Allocations, i.Allocated, i.AllocatedAt = m.GetAllocations(), true, e.RecordedAt
+		i.Shortages, i.Closed = nil, nil
+	case *inventoryv1.StockBackordered:
+		if len(i.Shortages) == 0 {
+			i.BackorderedAt = e.RecordedAt
+		}
+		i.Shortages, i.Deadline = m.GetShortages(), instant(m.GetDeadline())
+		i.Allocations, i.Allocated = nil, false
+	case *inventoryv1.AllocationClosed:
+		i.Closed = &Closed{
+			Outcome: m.GetOutcome(), Refused: m.GetRefused(), Cancellation: int(m.GetCancellation()), At: e.RecordedAt,
+		}
+		if m.GetRefused() == "" {
+			i.Allocations, i.Allocated, i.Shortages = nil, false, nil
+		}
+	}
+}
+
+func (n *Notification) apply(e event.Recorded) {
+	msg := Message{At: e.RecordedAt}
+	switch m := e.Message.(type) {
+	case *notificationv1.NotificationSent:
+		msg.Kind, msg.Subject, msg.Outcome = m.GetKind(), m.GetSubjectKey(), "sent"
+	case *notificationv1.NotificationFailed:
+		msg.Kind, msg.Subject, msg.Outcome, msg.Reason = m.GetKind(), m.GetSubjectKey(), "failed", m.GetReason()
+	case *notificationv1.NotificationSuppressed:
+		msg.Kind, msg.Subject, msg.Outcome, msg.Reason = m.GetKind(), m.GetSubjectKey(), "suppressed", m.GetReason()
+	default:
+		return
+	}
+	if !n.Told(msg.Kind, msg.Subject) {
+		n.Sent = append(n.Sent, msg)
+	}
+}

@@ -1,0 +1,295 @@
+package order
+
+import (
+	"slices"
+	"strings"
+
+	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
+	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
+)
+
+// Funds are an order's sums in one currency, in minor units.
+//
+// A payment provider's own reports and the shop's are two accounts of the same money: each is added up by itself and
+// the larger one counts. So nothing is counted twice when both tell of it, and a shop's word alone is enough.
+type Funds struct {
+	Currency   string
+	Total      int64 // due for the order; 0 while the order is unknown
+	Authorized int64 // open authorisations, not yet captured
+	Captured   int64
+	Refunded   int64 // settled
+	Pending    int64 // refunds on their way
+	Disputed   int64 // open disputes
+	ChargedBy  int64 // lost disputes: money that is gone
+	Granted    int64 // our own decisions to give back, whether done or not
+}
+
+// Given is what went back or will: the larger of what happened and what we decided, since the one leads to the other.
+func (f Funds) Given() int64 { return max(add(f.Refunded, f.Pending), f.Granted) }
+
+// Net is what is ours of the captured money after refunds, grants and disputes.
+func (f Funds) Net() int64 {
+	return add(f.Captured, -f.Given(), -f.Disputed, -f.ChargedBy)
+}
+
+// Due is what is still missing; negative if more was paid than is due.
+func (f Funds) Due() int64 { return add(f.Total, -f.Net()) }
+
+// SinglePayment is one payment under all of its names, in one currency.
+type SinglePayment struct {
+	Names      []string // sorted
+	Provider   string
+	Currency   string
+	Authorized int64
+	Captured   int64
+	Voided     bool
+	Failed     bool
+	// ByProvider says that the payment provider itself told of it, not only the shop.
+	ByProvider bool
+	// Told is what each witness says was captured.
+	told [3]int64
+}
+
+// Funds sums the payment facet in the order's currency; in the only currency told while the order is unknown.
+func (s *State) Funds() Funds {
+	f := Funds{Currency: s.currency()}
+	if s.Order.Description != nil {
+		f.Total = s.Order.Description.GetTotals().GetTotal().GetMinorUnits()
+	}
+	payments := s.Payment.Payments()
+	f.Captured = max(captured(payments, f.Currency, intakev1.Witness_WITNESS_PROVIDER),
+		captured(payments, f.Currency, intakev1.Witness_WITNESS_SHOP), s.Payment.claimed(f.Currency))
+	for _, p := range payments {
+		if p.Currency == f.Currency && !p.Voided {
+			f.Authorized = add(f.Authorized, max(0, add(p.Authorized, -p.Captured)))
+		}
+	}
+	f.Refunded, f.Pending = s.Payment.refunded(f.Currency)
+	for _, d := range s.Payment.Disputes {
+		switch {
+		case d.Amount.GetCurrency() != f.Currency:
+		case d.Step == intakev1.DisputeStep_DISPUTE_STEP_OPENED:
+			f.Disputed = add(f.Disputed, d.Amount.GetMinorUnits())
+		case d.Step == intakev1.DisputeStep_DISPUTE_STEP_LOST:
+			f.ChargedBy = add(f.ChargedBy, d.Amount.GetMinorUnits())
+		}
+	}
+	for _, g := range s.Payment.Grants {
+		if g.Amount.GetCurrency() == f.Currency && g.Failed == "" {
+			f.Granted = add(f.Granted, g.Amount.GetMinorUnits())
+		}
+	}
+	return f
+}
+
+// ForeignFunds says that money came in a currency that is not the order's: never added, always a question.
+func (s *State) ForeignFunds() bool {
+	currency := s.currency()
+	for _, p := range s.Payment.Payments() {
+		if p.Captured > 0 && p.Currency != currency {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *State) currency() string {
+	if s.Order.Description != nil {
+		return s.Order.Description.GetCurrency()
+	}
+	for _, r := range s.Payment.Reports {
+		return r.Amount.GetCurrency()
+	}
+	for _, c := range s.Payment.Claims {
+		return c.Amount.GetCurrency()
+	}
+	for _, r := range s.Payment.Refunds {
+		return r.Amount.GetCurrency()
+	}
+	return ""
+}
+
+// Payments joins reports that share a name, directly or through others, and sums each payment. Sorted by first name.
+func (p *Payment) Payments() []SinglePayment {
+	var out []SinglePayment
+	for _, group := range p.joined() {
+		out = append(out, single(group)...)
+	}
+	slices.SortFunc(out, func(a, b SinglePayment) int {
+		return strings.Compare(a.Currency+"\x00"+strings.Join(a.Names, "\x00"), b.Currency+"\x00"+strings.Join(b.Names, "\x00"))
+	})
+	return out
+}
+
+// joined groups the reports of one payment. Orders have few reports, so looking at all pairs is cheap.
+func (p *Payment) joined() [][]Report {
+	var groups [][]Report
+	for _, r := range p.Reports {
+		group := []Report{r}
+		var rest [][]Report
+		for _, g := range groups {
+			if slices.ContainsFunc(g, func(have Report) bool { return shareName(have.Names, r.Names) }) {
+				group = append(group, g...)
+			} else {
+				rest = append(rest, g)
+			}
+		}
+		groups = append(rest, group)
+	}
+	return groups
+}
+
+func shareName(a, b []string) bool {
+	return slices.ContainsFunc(a, func(n string) bool { return slices.Contains(b, n) })
+}
+
+// single sums one payment, once per currency that was told of it.
+func single(group []Report) []SinglePayment {
+	var currencies, names []string
+	for _, r := range group {
+		names = append(names, r.Names...)
+		currencies = append(currencies, r.Amount.GetCurrency())
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	slices.Sort(currencies)
+	var out []SinglePayment
+	for _, currency := range slices.Compact(currencies) {
+		s := SinglePayment{Names: names, Currency: currency}
+		for _, w := range []intakev1.Witness{intakev1.Witness_WITNESS_PROVIDER, intakev1.Witness_WITNESS_SHOP} {
+			s.told[w] = movements(group, currency, w, intakev1.PaymentStep_PAYMENT_STEP_CAPTURED)
+			s.Captured = max(s.Captured, s.told[w])
+			s.Authorized = max(s.Authorized, movements(group, currency, w, intakev1.PaymentStep_PAYMENT_STEP_AUTHORIZED))
+		}
+		for _, r := range group {
+			s.ByProvider = s.ByProvider || r.Witness == intakev1.Witness_WITNESS_PROVIDER
+			s.Voided = s.Voided || r.Step == intakev1.PaymentStep_PAYMENT_STEP_VOIDED
+			s.Failed = s.Failed || r.Step == intakev1.PaymentStep_PAYMENT_STEP_FAILED
+			if s.Provider == "" || r.Provider < s.Provider {
+				s.Provider = r.Provider
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// movements is what one witness says of one step: the larger of the total so far and the sum of single movements.
+func movements(group []Report, currency string, w intakev1.Witness, step intakev1.PaymentStep) int64 {
+	var cumulative int64
+	byID := map[string]int64{}
+	for _, r := range group {
+		if r.Step != step || r.Witness != w || r.Amount.GetCurrency() != currency {
+			continue
+		}
+		if r.ID == "" {
+			cumulative = max(cumulative, r.Amount.GetMinorUnits())
+		} else {
+			byID[r.ID] = max(byID[r.ID], r.Amount.GetMinorUnits())
+		}
+	}
+	return max(cumulative, sum(byID))
+}
+
+func captured(payments []SinglePayment, currency string, w intakev1.Witness) int64 {
+	var total int64
+	for _, p := range payments {
+		if p.Currency == currency {
+			total = add(total, p.told[w])
+		}
+	}
+	return total
+}
+
+// claimed is the shop's newest word; ties of its clock go to the larger amount.
+func (p *Payment) claimed(currency string) int64 {
+	var best Claim
+	for _, c := range p.Claims {
+		if c.Amount.GetCurrency() != currency {
+			continue
+		}
+		if c.At.After(best.At) || c.At.Equal(best.At) && c.Amount.GetMinorUnits() > best.Amount.GetMinorUnits() {
+			best = c
+		}
+	}
+	return best.Amount.GetMinorUnits()
+}
+
+// refunded is what went back and what is on its way: per witness, payment by payment, the larger of the total so far
+// and the sum by refund id; then the larger account of the two.
+func (p *Payment) refunded(currency string) (settled, pending int64) {
+	for _, w := range []intakev1.Witness{intakev1.Witness_WITNESS_PROVIDER, intakev1.Witness_WITNESS_SHOP} {
+		s, open := p.refundedBy(currency, w)
+		settled, pending = max(settled, s), max(pending, open)
+	}
+	return settled, pending
+}
+
+func (p *Payment) refundedBy(currency string, w intakev1.Witness) (settled, pending int64) {
+	type account struct {
+		cumulative int64
+		byID       map[string]Refund
+	}
+	accounts := map[string]*account{}
+	groups := p.joined()
+	for _, r := range p.Refunds {
+		if r.Witness != w || r.Amount.GetCurrency() != currency {
+			continue
+		}
+		key := paymentOf(groups, r.Names)
+		a := accounts[key]
+		if a == nil {
+			a = &account{byID: map[string]Refund{}}
+			accounts[key] = a
+		}
+		if r.ID == "" {
+			a.cumulative = max(a.cumulative, r.Amount.GetMinorUnits())
+		} else if have, ok := a.byID[r.ID]; !ok || further(r, have) {
+			a.byID[r.ID] = r
+		}
+	}
+	for _, a := range accounts {
+		var done, open int64
+		for _, r := range a.byID {
+			switch r.Step {
+			case intakev1.RefundStep_REFUND_STEP_SETTLED:
+				done = add(done, r.Amount.GetMinorUnits())
+			case intakev1.RefundStep_REFUND_STEP_PENDING:
+				open = add(open, r.Amount.GetMinorUnits())
+			}
+		}
+		settled = add(settled, max(a.cumulative, done))
+		pending = add(pending, max(0, add(done, open, -max(a.cumulative, done))))
+	}
+	return settled, pending
+}
+
+// further says that a refund report is the later one of the same refund: failed after settled after pending.
+func further(a, b Refund) bool {
+	if a.Step != b.Step {
+		return a.Step > b.Step
+	}
+	return a.Amount.GetMinorUnits() > b.Amount.GetMinorUnits()
+}
+
+// paymentOf is the first name of the payment that any of the names leads to, so that one payment's refunds meet.
+func paymentOf(groups [][]Report, names []string) string {
+	for _, g := range groups {
+		var all []string
+		for _, r := range g {
+			all = append(all, r.Names...)
+		}
+		if shareName(all, names) {
+			return slices.Min(all)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return slices.Min(names)
+}
+
+// Money is an amount in the order's currency as it stands in events.
+func (f Funds) Money(minor int64) *typev1.Money {
+	return &typev1.Money{MinorUnits: minor, Currency: f.Currency}
+}

@@ -1,0 +1,159 @@
+package order
+
+import (
+	"fmt"
+
+	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
+	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
+)
+
+// Line is what became of one line, in pieces.
+type Line struct {
+	ID          string
+	SKU         string
+	Ordered     int64
+	Cancelled   int64
+	Allocated   int64
+	Backordered int64
+	Released    int64
+	Shipped     int64
+	Delivered   int64
+	Returned    int64
+	Described   *typev1.Line
+}
+
+// Wanted is what we have to ship: the lines that are ours to fulfil, with a quantity above zero.
+func (s *State) Wanted() []*orderv1.LineQuantity {
+	var wanted []*orderv1.LineQuantity
+	for _, l := range s.Order.Description.GetLines() {
+		if Ours(l) && l.GetQuantity() > 0 {
+			wanted = append(wanted, &orderv1.LineQuantity{LineId: l.GetId(), Sku: l.GetSku(), Quantity: l.GetQuantity()})
+		}
+	}
+	return wanted
+}
+
+// Ours says that a line takes our stock and our label. Who did not say otherwise means us.
+func Ours(l *typev1.Line) bool {
+	f := l.GetFulfiller()
+	return f == typev1.Fulfiller_FULFILLER_US || f == typev1.Fulfiller_FULFILLER_UNSPECIFIED
+}
+
+// Demand is what Wanted comes to per SKU.
+func (s *State) Demand() map[string]int64 {
+	demand := map[string]int64{}
+	for _, w := range s.Wanted() {
+		demand[w.GetSku()] = add(demand[w.GetSku()], w.GetQuantity())
+	}
+	return demand
+}
+
+// Held is what is reserved for the order per SKU.
+func (i *Inventory) Held() map[string]int64 {
+	held := map[string]int64{}
+	for _, a := range i.Allocations {
+		held[a.GetSku()] = add(held[a.GetSku()], a.GetQuantity())
+	}
+	return held
+}
+
+// FullyAllocated says that exactly what we have to ship is reserved.
+func (s *State) FullyAllocated() bool {
+	demand := s.Demand()
+	if len(demand) == 0 {
+		return true
+	}
+	if !s.Inventory.Allocated {
+		return false
+	}
+	held := s.Inventory.Held()
+	if len(held) != len(demand) {
+		return false
+	}
+	for sku, quantity := range demand {
+		if held[sku] != quantity {
+			return false
+		}
+	}
+	return true
+}
+
+// ShipmentID is our reference of a release's parcel at the carrier.
+func (s *State) ShipmentID(release int) string { return fmt.Sprintf("%s/%d", s.ID, release) }
+
+// Shipment is the parcel of a release; nil while no label was asked for.
+func (s *State) Shipment(release int) *Shipment { return s.Fulfillment.Shipment(s.ShipmentID(release)) }
+
+// Parcel is the shipment that is meant by the order's latest release that has not been voided: the one that ships it.
+func (s *State) Parcel() *Shipment {
+	for i := len(s.Order.Releases) - 1; i >= 0; i-- {
+		if sh := s.Shipment(s.Order.Releases[i].Number); sh != nil && !sh.Voided {
+			return sh
+		}
+	}
+	return nil
+}
+
+// Lines counts what became of each line. One release is one parcel, so a line moves with its release.
+func (s *State) Lines() []Line {
+	described := s.Order.Description.GetLines()
+	lines := make([]Line, 0, len(described))
+	at := map[string]int{}
+	for _, d := range described {
+		at[d.GetId()] = len(lines)
+		lines = append(lines, Line{ID: d.GetId(), SKU: d.GetSku(), Ordered: d.GetQuantity(), Described: d})
+	}
+	for _, a := range s.Inventory.Allocations {
+		if i, ok := at[a.GetLineId()]; ok {
+			lines[i].Allocated = add(lines[i].Allocated, a.GetQuantity())
+		}
+	}
+	s.countBackordered(lines)
+	for _, r := range s.Order.Releases {
+		s.countRelease(lines, at, r)
+	}
+	if s.Order.Ended() {
+		for i := range lines {
+			lines[i].Cancelled = add(lines[i].Ordered, -lines[i].Shipped)
+			lines[i].Allocated, lines[i].Backordered = 0, 0
+		}
+	}
+	return lines
+}
+
+func (s *State) countBackordered(lines []Line) {
+	if len(s.Inventory.Shortages) == 0 {
+		return
+	}
+	for i, l := range lines {
+		if Ours(l.Described) {
+			lines[i].Backordered = l.Ordered
+		}
+	}
+}
+
+func (s *State) countRelease(lines []Line, at map[string]int, r Release) {
+	parcel := s.Shipment(r.Number)
+	latest := s.Order.LatestRelease().Number == r.Number
+	for _, q := range r.Lines {
+		i, ok := at[q.GetLineId()]
+		if !ok {
+			continue
+		}
+		if latest && (parcel == nil || !parcel.Voided) {
+			lines[i].Released = q.GetQuantity()
+		}
+		if parcel == nil {
+			continue
+		}
+		if _, shipped := s.Fulfillment.ShippedAt(parcel.Tracking); shipped {
+			lines[i].Shipped = add(lines[i].Shipped, q.GetQuantity())
+		}
+		if _, delivered := s.Fulfillment.DeliveredAt(parcel.Tracking); delivered {
+			lines[i].Delivered = add(lines[i].Delivered, q.GetQuantity())
+		}
+		if _, returned := s.Fulfillment.ReturnedAt(parcel.Tracking); returned {
+			lines[i].Returned = add(lines[i].Returned, q.GetQuantity())
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package order
+
+import (
+	"slices"
+	"time"
+
+	"github.com/orderflow/orderflow/pkg/event"
+
+	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
+	paymentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/payment/v1"
+	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
+)
+
+// Payment is everything that providers and shops said about the order's money, kept as reports. Sums are worked out
+// from them when asked for, so that they depend on what was said and not on when it came.
+type Payment struct {
+	Reports  []Report
+	Refunds  []Refund
+	Disputes []Dispute
+	Claims   []Claim
+	Grants   []Grant
+
+	// Covered, Mismatched and Duplicates are our own remarks: made once, never relied upon by a gate.
+	Covered    bool
+	Mismatched string
+	Duplicates [][]string
+	Closed     *Closed
+}
+
+// Report is one thing said about one payment.
+type Report struct {
+	Step    intakev1.PaymentStep
+	Names   []string
+	Amount  *typev1.Money
+	ID      string // of a single movement; empty where the amount is the total so far
+	Witness intakev1.Witness
+	// Provider is who moved the money: stripe, shopify_payments, paypal …
+	Provider  string
+	Country   string
+	RiskLevel string
+	Code      string
+	At        time.Time // the provider's clock
+	key       string
+	revision  uint32
+}
+
+// Refund is one thing said about money going back.
+type Refund struct {
+	Step     intakev1.RefundStep
+	Names    []string
+	Amount   *typev1.Money
+	ID       string // empty where the amount is the total so far
+	Witness  intakev1.Witness
+	Provider string
+	Reason   string
+	At       time.Time
+	key      string
+	revision uint32
+}
+
+// Dispute is the latest word on one dispute.
+type Dispute struct {
+	ID     string
+	Names  []string
+	Amount *typev1.Money
+	Step   intakev1.DisputeStep
+	Reason string
+	At     time.Time
+}
+
+// Claim is a shop's word that so much is paid, without a name.
+type Claim struct {
+	Amount   *typev1.Money
+	Provider string
+	At       time.Time
+	key      string
+	revision uint32
+}
+
+// Grant is money that we decided to give back.
+type Grant struct {
+	ID      string
+	Names   []string
+	Amount  *typev1.Money
+	Reason  string
+	Settled bool
+	Failed  string
+	At      time.Time
+}
+
+func (p *Payment) apply(e event.Recorded) {
+	switch m := e.Message.(type) {
+	case *paymentv1.PaymentAuthorized:
+		p.report(e, intakev1.PaymentStep_PAYMENT_STEP_AUTHORIZED, m.GetMovement(), "")
+	case *paymentv1.PaymentCaptured:
+		p.report(e, intakev1.PaymentStep_PAYMENT_STEP_CAPTURED, m.GetMovement(), "")
+	case *paymentv1.PaymentFailed:
+		p.report(e, intakev1.PaymentStep_PAYMENT_STEP_FAILED, m.GetMovement(), m.GetCode())
+	case *paymentv1.PaymentVoided:
+		p.report(e, intakev1.PaymentStep_PAYMENT_STEP_VOIDED, m.GetMovement(), "")
+	case *paymentv1.PaymentClaimed:
+		p.claim(e, m)
+	case *paymentv1.PaymentRefunded:
+		p.refund(e, m)
+	case *paymentv1.PaymentDisputed:
+		p.dispute(e, m)
+	case *paymentv1.FundsCovered:
+		p.Covered = true
+	case *paymentv1.AmountMismatched:
+		p.Mismatched = m.GetKind()
+	case *paymentv1.DuplicatePaymentDetected:
+		p.Duplicates = append(p.Duplicates, m.GetNames())
+	case *paymentv1.PaymentClosed:
+		p.Closed = &Closed{
+			Outcome: m.GetOutcome(), Refused: m.GetRefused(), Cancellation: int(m.GetCancellation()), At: e.RecordedAt,
+		}
+	default:
+		p.applyGrant(e)
+	}
+}
+
+func (p *Payment) applyGrant(e event.Recorded) {
+	switch m := e.Message.(type) {
+	case *paymentv1.RefundGranted:
+		if p.Grant(m.GetGrantId()) == nil {
+			p.Grants = append(p.Grants, Grant{
+				ID: m.GetGrantId(), Names: m.GetNames(), Amount: m.GetAmount(), Reason: m.GetReason(), At: e.RecordedAt,
+			})
+		}
+	case *paymentv1.RefundSettled:
+		if g := p.Grant(m.GetGrantId()); g != nil {
+			g.Settled = true
+		}
+	case *paymentv1.RefundFailed:
+		if g := p.Grant(m.GetGrantId()); g != nil {
+			g.Failed = m.GetReason()
+		}
+	}
+}
+
+// Grant finds our decision to give money back; nil if there was none.
+func (p *Payment) Grant(id string) *Grant {
+	for i := range p.Grants {
+		if p.Grants[i].ID == id {
+			return &p.Grants[i]
+		}
+	}
+	return nil
+}
+
+func (p *Payment) report(e event.Recorded, step intakev1.PaymentStep, m *paymentv1.Movement, code string) {
+	r := Report{
+		Step: step, Names: m.GetNames(), Amount: m.GetAmount(), ID: m.GetMovementId(), Witness: m.GetWitness(),
+		Provider: m.GetProvider(), Country: m.GetCountry(), RiskLevel: m.GetRiskLevel(), Code: code,
+		At: e.OccurredAt, key: string(m.GetReportId()), revision: m.GetRevision(),
+	}
+	p.Reports = supersede(p.Reports, r)
+}
+
+func (p *Payment) claim(e event.Recorded, m *paymentv1.PaymentClaimed) {
+	c := Claim{Amount: m.GetAmount(), Provider: m.GetProvider(), At: e.OccurredAt, key: string(m.GetReportId()), revision: m.GetRevision()}
+	p.Claims = supersede(p.Claims, c)
+}
+
+func (p *Payment) refund(e event.Recorded, m *paymentv1.PaymentRefunded) {
+	r := Refund{
+		Step: m.GetStep(), Names: m.GetNames(), Amount: m.GetAmount(), ID: m.GetRefundId(), Witness: m.GetWitness(),
+		Provider: m.GetProvider(), Reason: m.GetReason(), At: e.OccurredAt, key: string(m.GetReportId()), revision: m.GetRevision(),
+	}
+	p.Refunds = supersede(p.Refunds, r)
+}
+
+// dispute keeps the furthest step of each dispute: a late "opened" after "won" changes nothing.
+func (p *Payment) dispute(e event.Recorded, m *paymentv1.PaymentDisputed) {
+	d := Dispute{ID: m.GetDisputeId(), Names: m.GetNames(), Amount: m.GetAmount(), Step: m.GetStep(), Reason: m.GetReason(), At: e.OccurredAt}
+	i := slices.IndexFunc(p.Disputes, func(have Dispute) bool { return have.ID == d.ID })
+	switch {
+	case i < 0:
+		p.Disputes = append(p.Disputes, d)
+	case d.Step > p.Disputes[i].Step:
+		p.Disputes[i] = d
+	}
+}
+
+// reading is a report that a later reading of the same delivery may replace.
+type reading interface {
+	Report | Refund | Claim
+	source() (key string, revision uint32)
+}
+
+func (r Report) source() (string, uint32) { return r.key, r.revision }
+func (r Refund) source() (string, uint32) { return r.key, r.revision }
+func (c Claim) source() (string, uint32)  { return c.key, c.revision }
+
+// supersede adds a report, or lets the higher revision of the same report stand.
+func supersede[R reading](have []R, r R) []R {
+	key, revision := r.source()
+	if key != "" {
+		for i := range have {
+			if k, old := have[i].source(); k == key {
+				if revision > old {
+					have[i] = r
+				}
+				return have
+			}
+		}
+	}
+	return append(have, r)
+}
