@@ -27,7 +27,7 @@ func (o *Order) apply(e event.Recorded) {
 	case *orderv1.HoldPlaced:
 		o.hold(m, e.RecordedAt)
 	case *orderv1.HoldReleased:
-		o.Holds = slices.DeleteFunc(o.Holds, func(h Hold) bool { return h.Kind == m.GetKind() })
+		o.unhold(m)
 	case *orderv1.FulfillmentReleased:
 		o.Releases = append(o.Releases, Release{
 			Number: int(m.GetNumber()), Lines: m.GetLines(), Priority: m.GetPriority(), At: e.RecordedAt,
@@ -51,11 +51,16 @@ func (o *Order) apply(e event.Recorded) {
 
 func (o *Order) hold(m *orderv1.HoldPlaced, since time.Time) {
 	h := Hold{Kind: m.GetKind(), Reason: m.GetReason(), Detail: m.GetDetail(), Since: since, Deadline: instant(m.GetDeadline())}
-	if i := slices.IndexFunc(o.Holds, func(have Hold) bool { return have.Kind == h.Kind }); i >= 0 {
-		o.Holds[i] = h
-		return
+	if !o.Held(h.Kind, h.Reason) {
+		o.Holds = append(o.Holds, h)
 	}
-	o.Holds = append(o.Holds, h)
+}
+
+func (o *Order) unhold(m *orderv1.HoldReleased) {
+	o.Holds = slices.DeleteFunc(o.Holds, func(h Hold) bool { return h.Kind == m.GetKind() && h.Reason == m.GetHoldReason() })
+	if m.GetBy() != ByRule {
+		o.Waived = append(o.Waived, Waiver{m.GetKind(), m.GetHoldReason(), string(o.Description.GetContentHash())})
+	}
 }
 
 // describe takes the description if it is newer than the one that stands, so that the same descriptions lead to the

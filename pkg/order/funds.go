@@ -32,8 +32,17 @@ func (f Funds) Net() int64 {
 	return add(f.Captured, -f.Given(), -f.Disputed, -f.ChargedBy)
 }
 
-// Due is what is still missing; negative if more was paid than is due.
-func (f Funds) Due() int64 { return add(f.Total, -f.Net()) }
+// GivenBack says that everything that was captured went back, or will.
+func (f Funds) GivenBack() bool { return f.Captured > 0 && f.Given() >= f.Captured }
+
+// Due is what is still missing before the order may be shipped; negative if more was paid than is due. A partial
+// refund is the shop's generosity and asks the customer for nothing; a full one means that nothing is paid.
+func (f Funds) Due() int64 {
+	if f.GivenBack() {
+		return f.Total
+	}
+	return add(f.Total, -f.Captured, f.Disputed, f.ChargedBy)
+}
 
 // SinglePayment is one payment under all of its names, in one currency.
 type SinglePayment struct {

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"slices"
 	"time"
 
 	"github.com/orderflow/orderflow/pkg/event"
@@ -43,7 +44,9 @@ type Order struct {
 	Sealed      *typev1.Sealed
 	Edits       int
 	Holds       []Hold
-	Releases    []Release
+	// Waived are the holds that a person took away; the rule that placed one does not place it again.
+	Waived   []Waiver
+	Releases []Release
 	// Cancellation is the latest one asked for, if any.
 	Cancellation *Cancellation
 	Cancelled    bool
@@ -60,6 +63,16 @@ type Hold struct {
 	Detail   string
 	Since    time.Time
 	Deadline time.Time // zero: none
+}
+
+// ByRule releases a hold whose cause is gone.
+const ByRule = "rule"
+
+// Waiver is a person's word that a hold's reason does not matter for the order as it is described now.
+type Waiver struct {
+	Kind    orderv1.HoldKind
+	Reason  string
+	Content string // hash of the description it was said of
 }
 
 // Release is one FulfillmentReleased: what may be shipped, and since when.
@@ -137,14 +150,14 @@ func New(id ident.Entity) *State { return &State{ID: id} }
 // Version is how many events of a category were folded: the expected version of the next append to it.
 func (s *State) Version(c event.Category) int { return s.versions[slot(c)] }
 
-// Hold returns the hold of that kind, if it stands.
-func (o *Order) Hold(kind orderv1.HoldKind) (Hold, bool) {
-	for _, h := range o.Holds {
-		if h.Kind == kind {
-			return h, true
-		}
-	}
-	return Hold{}, false
+// Held says that a hold of that kind and reason stands.
+func (o *Order) Held(kind orderv1.HoldKind, reason string) bool {
+	return slices.ContainsFunc(o.Holds, func(h Hold) bool { return h.Kind == kind && h.Reason == reason })
+}
+
+// IsWaived says that a person took that hold away from the order as it is described now.
+func (o *Order) IsWaived(kind orderv1.HoldKind, reason string) bool {
+	return slices.Contains(o.Waived, Waiver{kind, reason, string(o.Description.GetContentHash())})
 }
 
 // Ended says that orders has closed the order: nothing more will be shipped.

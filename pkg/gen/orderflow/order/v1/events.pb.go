@@ -448,9 +448,11 @@ func (x *HoldPlaced) GetDeadline() *timestamppb.Timestamp {
 type HoldReleased struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  HoldKind               `protobuf:"varint,1,opt,name=kind,proto3,enum=orderflow.order.v1.HoldKind" json:"kind,omitempty"`
-	// Who did it: the rule that no longer applies, or an operator.
-	By            string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who did it: "rule" where its cause is gone, else the operator's name.
+	By     string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The hold's own reason; with the kind it names the hold.
+	HoldReason    string `protobuf:"bytes,4,opt,name=hold_reason,json=holdReason,proto3" json:"hold_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -502,6 +504,13 @@ func (x *HoldReleased) GetBy() string {
 func (x *HoldReleased) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *HoldReleased) GetHoldReason() string {
+	if x != nil {
+		return x.HoldReason
 	}
 	return ""
 }
@@ -1017,11 +1026,13 @@ const file_orderflow_order_v1_events_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.orderflow.order.v1.HoldKindR\x04kind\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\x126\n" +
-	"\bdeadline\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\"h\n" +
+	"\bdeadline\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\"\x89\x01\n" +
 	"\fHoldReleased\x120\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.orderflow.order.v1.HoldKindR\x04kind\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x81\x01\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1f\n" +
+	"\vhold_reason\x18\x04 \x01(\tR\n" +
+	"holdReason\"\x81\x01\n" +
 	"\x13FulfillmentReleased\x126\n" +
 	"\x05lines\x18\x01 \x03(\v2 .orderflow.order.v1.LineQuantityR\x05lines\x12\x1a\n" +
 	"\bpriority\x18\x02 \x01(\bR\bpriority\x12\x16\n" +

@@ -1,0 +1,45 @@
+package order
+
+import (
+	"slices"
+
+	"github.com/orderflow/orderflow/pkg/event"
+	"github.com/orderflow/orderflow/pkg/ident"
+)
+
+// Clone is a copy that can be folded further without touching the original. Messages inside are shared: nobody
+// changes a message once it is an event.
+func (s *State) Clone() *State {
+	c := *s
+	c.Order.Holds = slices.Clone(s.Order.Holds)
+	c.Order.Waived = slices.Clone(s.Order.Waived)
+	c.Order.Releases = slices.Clone(s.Order.Releases)
+	if s.Order.Cancellation != nil {
+		cancellation := *s.Order.Cancellation
+		c.Order.Cancellation = &cancellation
+	}
+	c.Payment.Reports = slices.Clone(s.Payment.Reports)
+	c.Payment.Refunds = slices.Clone(s.Payment.Refunds)
+	c.Payment.Disputes = slices.Clone(s.Payment.Disputes)
+	c.Payment.Claims = slices.Clone(s.Payment.Claims)
+	c.Payment.Grants = slices.Clone(s.Payment.Grants)
+	c.Payment.Duplicates = slices.Clone(s.Payment.Duplicates)
+	c.Fulfillment.Shipments = slices.Clone(s.Fulfillment.Shipments)
+	c.Fulfillment.Scans = slices.Clone(s.Fulfillment.Scans)
+	c.Notification.Sent = slices.Clone(s.Notification.Sent)
+	return &c
+}
+
+// With is the state after events that were decided and are not stored yet: a decision that has several steps looks at
+// it between them. The events are recorded at their own time of occurrence as far as it can tell.
+func (s *State) With(category event.Category, news ...event.New) *State {
+	c := s.Clone()
+	for _, n := range news {
+		// Apply refuses only what cannot come from here: a foreign entity, a gap, the stock category.
+		_ = c.Apply(event.Recorded{
+			Entity: s.ID, Category: category, Version: c.Version(category) + 1, Type: event.TypeOf(n.Message),
+			Message: n.Message, Cause: n.Cause, OccurredAt: n.OccurredAt, RecordedAt: n.OccurredAt, ID: ident.Event{},
+		})
+	}
+	return c
+}
