@@ -1,0 +1,194 @@
+# Everything that is done to this repository by hand or by CI. `make help` lists it.
+# Needs Go, git and a POSIX shell. `make proto*` also needs node's npm. Works with GNU make 3.81 and newer.
+
+SHELL         := /bin/sh
+.DEFAULT_GOAL := help
+
+# What may be set: make demo DEMO=1000, make up DATA=/var/tmp/orderflow, make test T=./pkg/order/...
+DEMO       ?= 200
+DATA       ?= .orderflow/data
+TEST_FLAGS ?= -timeout 15m
+# The whole workspace: "work" is Go's own name for every package of the modules in go.work.
+T          ?= work
+# Tools are built once into a folder named after their version. CI points this outside its clone.
+TOOLS      ?= $(CURDIR)/.tools
+
+GOLANGCI_VERSION := 2.15.0
+BUF_VERSION      := 1.75.0
+GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+BUF_PREFIX       := $(TOOLS)/buf-$(BUF_VERSION)
+BUF              := $(BUF_PREFIX)/node_modules/.bin/buf
+
+PREFIX   := github.com/orderflow/orderflow
+MODULES  := $(patsubst %/go.mod,%,$(wildcard pkg/go.mod services/*/go.mod))
+SERVICES := $(filter-out services/orderctl,$(filter services/%,$(MODULES)))
+MAINS    := $(patsubst %/main.go,./%,$(wildcard services/*/cmd/*/main.go))
+ORDERCTL := go run ./services/orderctl/cmd/orderctl
+
+##@ Try it
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+
+.PHONY: demo
+demo: ## Run every service on this machine, send it DEMO=200 orders' worth of webhooks, show what became of them
+	@data=.orderflow/demo-$$(date +%Y%m%d-%H%M%S); mkdir -p "$$data"; \
+	echo "$(ORDERCTL) up --sandbox --demo $(DEMO) --exit --data $$data"; \
+	$(ORDERCTL) up --sandbox --demo $(DEMO) --exit --data "$$data"
+
+.PHONY: up
+up: ## Run every service on this machine until Ctrl-C; what happened is kept in DATA=.orderflow/data
+	@mkdir -p "$(DATA)"
+	$(ORDERCTL) up --sandbox --data "$(DATA)"
+
+##@ Build and test
+
+.PHONY: build
+build: ## Build every program into bin/
+	@mkdir -p bin
+	go build -trimpath -o bin/ $(MAINS)
+
+.PHONY: test
+test: ## Run every test (T=./pkg/order/... for some of them, TEST_FLAGS=-v ...)
+	go test $(TEST_FLAGS) $(T)
+
+.PHONY: race
+race: ## Run every test under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race $(TEST_FLAGS) $(T)
+
+.PHONY: alone
+alone: ## Build and vet each module by itself, without go.work: finds forgotten requires and versions that drifted apart
+	@for m in $(MODULES); do \
+	  echo "alone: $$m"; \
+	  ( cd $$m && export GOWORK=off && go build ./... && \
+	    if [ -n "$$(go list ./... 2>/dev/null)" ]; then go vet ./...; fi ) || exit 1; \
+	done
+
+##@ Keep it straight
+
+.PHONY: fmt
+fmt: ## Format all Go files
+	gofmt -w pkg services
+
+.PHONY: fmt-check
+fmt-check: ## Fail when a Go file is not formatted
+	@files=$$(gofmt -l pkg services); \
+	if [ -n "$$files" ]; then echo "not formatted (make fmt):"; echo "$$files"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet over the whole workspace
+	go vet work
+
+.PHONY: lint
+lint: fmt-check vet golangci ## Formatting, vet and golangci-lint
+
+.PHONY: golangci
+golangci: $(GOLANGCI) ## golangci-lint alone, over every module
+	$(GOLANGCI) run $(addsuffix /...,$(addprefix ./,$(MODULES)))
+
+# Replaces are not inherited and `go mod tidy` does not read go.work. So every service replaces pkg, and orderctl
+# replaces all of them. Tidy writes a long zero version for a sibling that it adds; we keep the short one.
+.PHONY: tidy
+tidy: ## go mod tidy in every module; siblings stay `require v0.0.0` with a `replace`
+	@for m in $(filter services/%,$(MODULES)); do \
+	  go -C $$m mod edit -replace $(PREFIX)/pkg=../../pkg || exit 1; \
+	done
+	@for m in $(SERVICES); do \
+	  go -C services/orderctl mod edit -replace $(PREFIX)/$$m=../$${m#services/} || exit 1; \
+	done
+	@for m in $(MODULES); do \
+	  echo "tidy: $$m"; \
+	  ( cd $$m && GOWORK=off go mod tidy && \
+	    sed 's/ v0\.0\.0-00010101000000-000000000000/ v0.0.0/' go.mod > go.mod.tidy && \
+	    if cmp -s go.mod go.mod.tidy; then rm go.mod.tidy; else mv go.mod.tidy go.mod; fi ) || exit 1; \
+	done
+
+.PHONY: docs
+docs: ## Write the table of settings into README.md, between its markers
+	@table=$$(mktemp) && out=$$(mktemp) && $(MAKE) -s docs-table > "$$table" && \
+	awk -v table="$$table" "$$DOCS_AWK" README.md > "$$out" && cat "$$out" > README.md; \
+	status=$$?; rm -f "$$table" "$$out"; exit $$status
+
+.PHONY: docs-check
+docs-check: ## Fail when the table of settings in README.md is not what the code says
+	@table=$$(mktemp) && out=$$(mktemp) && $(MAKE) -s docs-table > "$$table" && \
+	awk -v table="$$table" "$$DOCS_AWK" README.md > "$$out" && \
+	{ diff -u README.md "$$out" || { echo "README.md is behind the code: make docs"; false; }; }; \
+	status=$$?; rm -f "$$table" "$$out"; exit $$status
+
+.PHONY: docs-table
+docs-table:
+	@$(ORDERCTL) settings --markdown
+
+# Prints README.md with what stands between the markers replaced by the file named in `table`.
+define DOCS_AWK
+/<!-- settings:begin -->/ { print; while ((getline line < table) > 0) print line; skip = 1; seen++ }
+/<!-- settings:end -->/ { skip = 0; seen++ }
+!skip && !/<!-- settings:begin -->/ { print }
+END { if (seen != 2) { print "README.md: settings markers are missing" > "/dev/stderr"; exit 1 } }
+endef
+export DOCS_AWK
+
+##@ Contract
+
+# The plugin is `go tool protoc-gen-go` of module pkg (proto/buf.gen.yaml), so its version is that of go.mod.
+# Files are made aside and moved over, so that a running build never meets an empty folder.
+.PHONY: proto
+proto: $(BUF) ## Generate pkg/gen from proto/, and drop what is no longer generated
+	@tmp=$$(mktemp -d) && mkdir -p "$$tmp/proto" pkg/gen && \
+	( cd proto && $(BUF) generate -o "$$tmp/proto" ) && \
+	( cd pkg/gen && find . -name '*.pb.go' ) | while read -r f; do \
+	  [ -f "$$tmp/pkg/gen/$$f" ] || { echo "stale: pkg/gen/$$f"; rm "pkg/gen/$$f"; }; \
+	done && \
+	cp -R "$$tmp/pkg/gen/." pkg/gen/ && find pkg/gen -type d -empty -delete; \
+	status=$$?; rm -rf "$$tmp"; exit $$status
+
+.PHONY: proto-check
+proto-check: proto-lint proto-breaking proto-diff ## Lint the contract, compare it with what was there before, and pkg/gen with what it generates
+
+.PHONY: proto-lint
+proto-lint: $(BUF)
+	cd proto && $(BUF) lint
+	cd proto && $(BUF) format --diff --exit-code
+
+# What it is compared with: PROTO_AGAINST, else the last tag, else origin/main, else the commit before this one.
+.PHONY: proto-breaking
+proto-breaking: $(BUF)
+	@head=$$(git rev-parse HEAD 2>/dev/null) || exit 0; against="$(PROTO_AGAINST)"; \
+	[ -n "$$against" ] || against=$$(git describe --tags --abbrev=0 HEAD~ 2>/dev/null) || true; \
+	[ -n "$$against" ] || against=$$(git rev-parse -q --verify origin/main 2>/dev/null) || true; \
+	[ "$$against" != "$$head" ] || against=; \
+	[ -n "$$against" ] || against=$$(git rev-parse -q --verify HEAD~ 2>/dev/null) || true; \
+	if [ -z "$$against" ] || ! git cat-file -e "$$against:proto/buf.yaml" 2>/dev/null; then \
+	  echo "proto-breaking: no earlier contract to compare with"; exit 0; fi; \
+	echo "proto-breaking: against $$against"; \
+	tmp=$$(mktemp -d) && git archive "$$against" proto | tar -x -C "$$tmp" && \
+	( cd proto && $(BUF) breaking --against "$$tmp/proto" ); \
+	status=$$?; rm -rf "$$tmp"; exit $$status
+
+.PHONY: proto-diff
+proto-diff: $(BUF)
+	@tmp=$$(mktemp -d) && mkdir -p "$$tmp/proto" && \
+	( cd proto && $(BUF) generate -o "$$tmp/proto" ) && \
+	{ diff -r "$$tmp/pkg/gen" pkg/gen || { echo "pkg/gen is behind proto/: make proto"; false; }; }; \
+	status=$$?; rm -rf "$$tmp"; exit $$status
+
+##@ Tools
+
+.PHONY: tools
+tools: $(GOLANGCI) $(BUF) ## Install the pinned tools into .tools/ (the targets above do it when they need them)
+
+$(GOLANGCI):
+	GOWORK=off GOFLAGS= GOBIN="$(dir $@)" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_VERSION)
+
+$(BUF):
+	@mkdir -p "$(BUF_PREFIX)"
+	npm install --prefix "$(BUF_PREFIX)" --ignore-scripts --no-audit --no-fund @bufbuild/buf@$(BUF_VERSION)
+
+.PHONY: clean
+clean: ## Remove what was built and what demos left; DATA and the tools stay
+	rm -rf bin .orderflow/demo-* coverage.out
