@@ -3,6 +3,7 @@ package order
 import (
 	"slices"
 	"strings"
+	"time"
 
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
@@ -53,6 +54,11 @@ type SinglePayment struct {
 	Captured   int64
 	Voided     bool
 	Failed     bool
+	// Refunded is what went back of this payment or is on its way, Granted what we decided to give back of it.
+	Refunded int64
+	Granted  int64
+	// Last is the newest of its reports, by the provider's clock.
+	Last time.Time
 	// ByProvider says that the payment provider itself told of it, not only the shop.
 	ByProvider bool
 	// Told is what each witness says was captured.
@@ -121,14 +127,43 @@ func (s *State) currency() string {
 // Payments joins reports that share a name, directly or through others, and sums each payment. Sorted by first name.
 func (p *Payment) Payments() []SinglePayment {
 	var out []SinglePayment
-	for _, group := range p.joined() {
+	groups := p.joined()
+	for _, group := range groups {
 		out = append(out, single(group)...)
+	}
+	for i := range out {
+		p.giveBack(&out[i])
 	}
 	slices.SortFunc(out, func(a, b SinglePayment) int {
 		return strings.Compare(a.Currency+"\x00"+strings.Join(a.Names, "\x00"), b.Currency+"\x00"+strings.Join(b.Names, "\x00"))
 	})
 	return out
 }
+
+// giveBack fills in what went back of one payment, by either witness, and what we decided to give back.
+func (p *Payment) giveBack(s *SinglePayment) {
+	for _, w := range []intakev1.Witness{intakev1.Witness_WITNESS_PROVIDER, intakev1.Witness_WITNESS_SHOP} {
+		only := Payment{Reports: p.Reports}
+		for _, r := range p.Refunds {
+			if shareName(r.Names, s.Names) {
+				only.Refunds = append(only.Refunds, r)
+			}
+		}
+		settled, pending := only.refundedBy(s.Currency, w)
+		s.Refunded = max(s.Refunded, add(settled, pending))
+	}
+	for _, g := range p.Grants {
+		if g.Failed == "" && g.Amount.GetCurrency() == s.Currency && shareName(g.Names, s.Names) {
+			s.Granted = add(s.Granted, g.Amount.GetMinorUnits())
+		}
+	}
+}
+
+// Left is what is still ours of this payment.
+func (s SinglePayment) Left() int64 { return max(0, add(s.Captured, -max(s.Refunded, s.Granted))) }
+
+// Is says that a name is one of this payment's.
+func (s SinglePayment) Is(names []string) bool { return shareName(s.Names, names) }
 
 // joined groups the reports of one payment. Orders have few reports, so looking at all pairs is cheap.
 func (p *Payment) joined() [][]Report {
@@ -173,6 +208,9 @@ func single(group []Report) []SinglePayment {
 		for _, r := range group {
 			s.ByProvider = s.ByProvider || r.Witness == intakev1.Witness_WITNESS_PROVIDER
 			s.Voided = s.Voided || r.Step == intakev1.PaymentStep_PAYMENT_STEP_VOIDED
+			if r.At.After(s.Last) {
+				s.Last = r.At
+			}
 			s.Failed = s.Failed || r.Step == intakev1.PaymentStep_PAYMENT_STEP_FAILED
 			if s.Provider == "" || r.Provider < s.Provider {
 				s.Provider = r.Provider

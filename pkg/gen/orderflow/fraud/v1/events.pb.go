@@ -94,8 +94,10 @@ type Signals struct {
 	// Largest quantity of one line.
 	LargestQuantity int64 `protobuf:"varint,11,opt,name=largest_quantity,json=largestQuantity,proto3" json:"largest_quantity,omitempty"`
 	NoEmail         bool  `protobuf:"varint,12,opt,name=no_email,json=noEmail,proto3" json:"no_email,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// True above a fixed amount in major units of the order's own currency.
+	LargeTotal    bool `protobuf:"varint,13,opt,name=large_total,json=largeTotal,proto3" json:"large_total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Signals) Reset() {
@@ -208,6 +210,13 @@ func (x *Signals) GetLargestQuantity() int64 {
 func (x *Signals) GetNoEmail() bool {
 	if x != nil {
 		return x.NoEmail
+	}
+	return false
+}
+
+func (x *Signals) GetLargeTotal() bool {
+	if x != nil {
+		return x.LargeTotal
 	}
 	return false
 }
@@ -480,7 +489,7 @@ var File_orderflow_fraud_v1_events_proto protoreflect.FileDescriptor
 
 const file_orderflow_fraud_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1forderflow/fraud/v1/events.proto\x12\x12orderflow.fraud.v1\x1a\x1dorderflow/type/v1/money.proto\"\xea\x03\n" +
+	"\x1forderflow/fraud/v1/events.proto\x12\x12orderflow.fraud.v1\x1a\x1dorderflow/type/v1/money.proto\"\x8b\x04\n" +
 	"\aSignals\x12(\n" +
 	"\x10orders_last_hour\x18\x01 \x01(\x03R\x0eordersLastHour\x12&\n" +
 	"\x0forders_last_day\x18\x02 \x01(\x03R\rordersLastDay\x12.\n" +
@@ -494,7 +503,9 @@ const file_orderflow_fraud_v1_events_proto_rawDesc = "" +
 	"\x10disposable_email\x18\n" +
 	" \x01(\bR\x0fdisposableEmail\x12)\n" +
 	"\x10largest_quantity\x18\v \x01(\x03R\x0flargestQuantity\x12\x19\n" +
-	"\bno_email\x18\f \x01(\bR\anoEmail\"~\n" +
+	"\bno_email\x18\f \x01(\bR\anoEmail\x12\x1f\n" +
+	"\vlarge_total\x18\r \x01(\bR\n" +
+	"largeTotal\"~\n" +
 	"\x06Factor\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fscore_millis\x18\x02 \x01(\x05R\vscoreMillis\x12#\n" +

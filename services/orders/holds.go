@@ -1,0 +1,160 @@
+package orders
+
+import (
+	"fmt"
+	"math/bits"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/orderflow/orderflow/pkg/money"
+	"github.com/orderflow/orderflow/pkg/order"
+
+	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
+)
+
+// maxQuantity is more than anybody ships of one line; above it a typing error or an attack is more likely.
+const maxQuantity = 1_000_000
+
+// question is a reason to hold, as a rule sees it.
+type question struct {
+	kind   orderv1.HoldKind
+	reason string
+	detail string
+}
+
+// holds places what the rules ask for, unless a person waived it, and takes away what no rule asks for any more.
+// A hold that an operator placed is no rule's to take away.
+func (r Rules) holds(d *draft) {
+	asked := r.questions(d)
+	for _, h := range d.state.Order.Holds {
+		if h.Reason != reasonOperator && !contains(asked, h.Kind, h.Reason) {
+			d.emit(&orderv1.HoldReleased{Kind: h.Kind, By: order.ByRule, Reason: "no longer applies", HoldReason: h.Reason})
+		}
+	}
+	for _, q := range asked {
+		if d.state.Order.Held(q.kind, q.reason) || d.state.Order.IsWaived(q.kind, q.reason) {
+			continue
+		}
+		d.emit(&orderv1.HoldPlaced{
+			Kind: q.kind, Reason: q.reason, Detail: q.detail, Deadline: timestamppb.New(d.now.Add(r.HoldDeadline)),
+		})
+	}
+}
+
+func contains(asked []question, kind orderv1.HoldKind, reason string) bool {
+	for _, q := range asked {
+		if q.kind == kind && q.reason == reason {
+			return true
+		}
+	}
+	return false
+}
+
+func (r Rules) questions(d *draft) []question {
+	o := d.state
+	if o.Fulfillment.Shipped() {
+		return nil // it is gone: there is nothing left to hold
+	}
+	asked := describedWrongly(o.Order.Description)
+	if r.RequireAddress && len(o.Wanted()) > 0 && !o.Order.Description.GetHasAddress() {
+		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_ADDRESS, "no_address", "there is no address to ship to"})
+	}
+	if o.Fraud.Scored && !o.Fraud.Cleared() {
+		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_FRAUD, "score_above_limit", fmt.Sprintf("its risk of %d thousandths needs a review", o.Fraud.ScoreMillis)})
+	}
+	if o.ForeignFunds() {
+		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_PAYMENT, "currency_mismatch", "money came in another currency than the order's"})
+	}
+	if len(o.Inventory.Shortages) > 0 && !o.Inventory.Deadline.IsZero() && !d.now.Before(o.Inventory.Deadline) {
+		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_STOCK, "backorder_overdue", "stock did not come within its time"})
+	}
+	return append(asked, parcelQuestions(o)...)
+}
+
+// parcelQuestions ask about a label that could not be bought, and about an edit that came after one.
+func parcelQuestions(o *order.State) []question {
+	latest := o.Order.LatestRelease()
+	if latest == nil {
+		return nil
+	}
+	parcel := o.Shipment(latest.Number)
+	switch {
+	case parcel == nil || parcel.Voided:
+		return nil
+	case parcel.GivenUp:
+		return []question{{orderv1.HoldKind_HOLD_KIND_OPERATOR, "label_failed", "no label could be bought: " + parcel.FailureCode}}
+	case parcel.Active() && !sameLines(latest.Lines, o.Wanted()):
+		return []question{{orderv1.HoldKind_HOLD_KIND_EDIT, "edited_after_label", "the order was edited after its label was asked for"}}
+	}
+	return nil
+}
+
+// describedWrongly asks about descriptions that cannot be what the shop meant. They are recorded as they were told.
+func describedWrongly(d *orderv1.Description) []question {
+	if _, err := money.Exponent(d.GetCurrency()); err != nil {
+		return []question{{orderv1.HoldKind_HOLD_KIND_PAYMENT, "unknown_currency", "its currency is not in ISO 4217"}}
+	}
+	for _, l := range d.GetLines() {
+		if l.GetQuantity() < 0 || l.GetQuantity() > maxQuantity {
+			return []question{{orderv1.HoldKind_HOLD_KIND_EDIT, "impossible_quantity", fmt.Sprintf("line %s has a quantity of %d", l.GetId(), l.GetQuantity())}}
+		}
+		if l.GetSku() == "" && order.Ours(l) && l.GetQuantity() > 0 {
+			return []question{{orderv1.HoldKind_HOLD_KIND_EDIT, "no_sku", fmt.Sprintf("line %s has no SKU to take from stock", l.GetId())}}
+		}
+	}
+	if d.GetTotals().GetTotal().GetMinorUnits() < 0 {
+		return []question{{orderv1.HoldKind_HOLD_KIND_PAYMENT, "negative_total", "its total is negative"}}
+	}
+	if sum, ok := arithmetic(d); !ok || !near(sum, d.GetTotals().GetTotal().GetMinorUnits(), int64(len(d.GetLines()))) {
+		return []question{{orderv1.HoldKind_HOLD_KIND_PAYMENT, "total_mismatch", "its lines do not add up to its total"}}
+	}
+	return nil
+}
+
+// near allows one minor unit per line: shops round tax line by line or over the whole.
+func near(sum, total, lines int64) bool {
+	difference := sum - total
+	return -lines <= difference && difference <= lines
+}
+
+// arithmetic is lines − discounts + shipping + tax; false if it leaves int64.
+func arithmetic(d *orderv1.Description) (int64, bool) {
+	var total int64
+	ok := true
+	plus := func(a int64) {
+		next := total + a
+		ok = ok && (a >= 0) == (next >= total)
+		total = next
+	}
+	for _, l := range d.GetLines() {
+		p, fits := times(l.GetUnitPrice().GetMinorUnits(), l.GetQuantity())
+		ok = ok && fits
+		plus(p)
+		plus(-l.GetDiscount().GetMinorUnits())
+	}
+	t := d.GetTotals()
+	plus(t.GetShipping().GetMinorUnits())
+	plus(-orderDiscount(d))
+	if !t.GetTaxIncluded() {
+		plus(t.GetTax().GetMinorUnits())
+	}
+	return total, ok
+}
+
+// orderDiscount is what the order's discount goes beyond the discounts of its lines: shops tell the sum of both.
+func orderDiscount(d *orderv1.Description) int64 {
+	rest := d.GetTotals().GetDiscount().GetMinorUnits()
+	for _, l := range d.GetLines() {
+		rest -= l.GetDiscount().GetMinorUnits()
+	}
+	return max(rest, 0)
+}
+
+func times(price, quantity int64) (int64, bool) {
+	if price < 0 || quantity < 0 {
+		return 0, price == 0 || quantity == 0
+	}
+	hi, lo := bits.Mul64(uint64(price), uint64(quantity))
+	const limit = 1 << 63
+	return int64(lo), hi == 0 && lo < limit //nolint:gosec // only used where it fits
+}

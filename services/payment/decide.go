@@ -1,0 +1,192 @@
+package payment
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/orderflow/orderflow/pkg/event"
+	"github.com/orderflow/orderflow/pkg/order"
+	"github.com/orderflow/orderflow/pkg/reactor"
+
+	paymentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/payment/v1"
+)
+
+// Decide records what was told, then says what follows from where the sums now stand.
+func Decide(o *order.State, t reactor.Trigger, now time.Time) (reactor.Decision, error) {
+	d := &draft{state: o, trigger: t, now: now}
+	if t.Kind == reactor.Fact {
+		if m, names := record(o, t); m != nil {
+			d.emitAt(m, t.Fact.GetOccurredAt().AsTime())
+			d.decision.Links = names
+		}
+	}
+	d.follow()
+	return d.decision, nil
+}
+
+// draft collects a decision and keeps the state as it would be with it.
+type draft struct {
+	state    *order.State
+	trigger  reactor.Trigger
+	now      time.Time
+	decision reactor.Decision
+}
+
+func (d *draft) emit(m proto.Message) { d.emitAt(m, d.now) }
+
+func (d *draft) emitAt(m proto.Message, at time.Time) {
+	e := event.New{Message: m, Cause: d.trigger.Cause, OccurredAt: at}
+	d.decision.Events = append(d.decision.Events, e)
+	d.state = d.state.With(event.Payment, e)
+}
+
+// follow says what the sums mean for the order. Each part does nothing if it was said before.
+func (d *draft) follow() {
+	if d.state.Order.Historic {
+		return
+	}
+	d.settle()
+	if d.state.Order.Ended() {
+		d.giveBackAll("paid after the order had ended")
+		return
+	}
+	if d.state.Order.Cancelling() {
+		d.close()
+		return
+	}
+	if d.state.Order.Placed {
+		d.duplicates()
+		d.compare()
+	}
+}
+
+// settle notes that a grant was carried out, by whomever: the provider reports the money as gone back.
+func (d *draft) settle() {
+	for _, p := range d.state.Payment.Payments() {
+		var open, done int64
+		var grants []order.Grant
+		for _, g := range d.state.Payment.Grants {
+			switch {
+			case g.Failed != "" || !p.Is(g.Names) || g.Amount.GetCurrency() != p.Currency:
+			case g.Settled:
+				done += g.Amount.GetMinorUnits()
+			default:
+				open += g.Amount.GetMinorUnits()
+				grants = append(grants, g)
+			}
+		}
+		if open > 0 && p.Refunded >= done+open {
+			for _, g := range grants {
+				d.emit(&paymentv1.RefundSettled{GrantId: g.ID})
+			}
+		}
+	}
+}
+
+// duplicates finds payments that the others already cover, newest first, and gives them back. Only what the provider
+// itself reported under names of its own counts, on both sides of the comparison.
+func (d *draft) duplicates() {
+	f := d.state.Funds()
+	if f.Total <= 0 {
+		return
+	}
+	var kept int64
+	var candidates []order.SinglePayment
+	for _, p := range d.state.Payment.Payments() {
+		if p.ByProvider && p.Currency == f.Currency && p.Left() > 0 {
+			kept += p.Left()
+			candidates = append(candidates, p)
+		}
+	}
+	slices.SortFunc(candidates, func(a, b order.SinglePayment) int {
+		return cmp.Or(b.Last.Compare(a.Last), strings.Compare(b.Names[0], a.Names[0]))
+	})
+	for _, p := range candidates {
+		if kept-p.Left() < f.Total || p.Refunded > 0 {
+			continue
+		}
+		kept -= p.Left()
+		amount := f.Money(p.Left())
+		d.emit(&paymentv1.DuplicatePaymentDetected{Names: p.Names, Amount: amount})
+		d.emit(&paymentv1.RefundGranted{GrantId: "duplicate:" + p.Names[0], Names: p.Names, Amount: amount, Reason: "duplicate"})
+	}
+}
+
+// compare remarks a mismatch once per kind, and that the funds are there after all, once.
+func (d *draft) compare() {
+	p, f := &d.state.Payment, d.state.Funds()
+	kind := mismatch(d.state, f)
+	if kind != "" && kind != p.Mismatched {
+		d.emit(&paymentv1.AmountMismatched{Due: f.Money(f.Total), Captured: f.Money(f.Captured), Kind: kind})
+		return
+	}
+	if kind == "" && p.Mismatched != "" && !p.Covered && d.state.FundsCover() {
+		d.emit(&paymentv1.FundsCovered{Total: f.Money(f.Total), Captured: f.Money(f.Captured)})
+	}
+}
+
+func mismatch(o *order.State, f order.Funds) string {
+	switch {
+	case o.ForeignFunds():
+		return "currency"
+	case f.Captured == 0 || f.GivenBack():
+		return ""
+	case f.Captured < f.Total:
+		return "under"
+	case f.Captured-f.Given() > f.Total:
+		return "over"
+	}
+	return ""
+}
+
+// close answers a cancellation, once fulfillment has said that nothing left the building.
+func (d *draft) close() {
+	o := d.state
+	if o.Answered(o.Payment.Closed) || !o.Answered(o.Fulfillment.Closed) || o.Fulfillment.Closed.Refused != "" {
+		return
+	}
+	before := o.Funds()
+	granted := d.giveBackAll("cancelled")
+	number := int32(o.Order.Cancellation.Number) //nolint:gosec // counts cancellations of one order
+	d.emit(&paymentv1.PaymentClosed{Outcome: outcome(before, granted), Cancellation: number})
+}
+
+func outcome(f order.Funds, granted bool) string {
+	switch {
+	case granted:
+		return "refund_granted"
+	case f.Captured == 0:
+		return "nothing_paid"
+	case f.GivenBack():
+		return "refunded"
+	}
+	return "left_to_shop" // only the shop told of the money, so the shop gives it back
+}
+
+// giveBackAll grants what is left of every payment that the provider itself reported. It says whether there was any.
+func (d *draft) giveBackAll(reason string) bool {
+	var granted bool
+	for _, p := range d.state.Payment.Payments() {
+		if !p.ByProvider || p.Left() == 0 {
+			continue
+		}
+		amount := d.state.Funds().Money(p.Left())
+		amount.Currency = p.Currency
+		d.emit(&paymentv1.RefundGranted{GrantId: grantID(d.state, p), Names: p.Names, Amount: amount, Reason: reason})
+		granted = true
+	}
+	return granted
+}
+
+// grantID names a grant by its payment; a second one for the same payment (more was captured later) by its count.
+func grantID(o *order.State, p order.SinglePayment) string {
+	id := "closed:" + p.Names[0]
+	for o.Payment.Grant(id) != nil {
+		id += "+"
+	}
+	return id
+}
