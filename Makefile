@@ -155,12 +155,13 @@ proto-lint: $(BUF)
 	cd proto && $(BUF) lint
 	cd proto && $(BUF) format --diff --exit-code
 
-# What it is compared with: PROTO_AGAINST, else the last tag, else origin/main, else the commit before this one.
+# What it is compared with: PROTO_AGAINST, else the last tag, else where origin/main was left, else the
+# commit before this one.
 .PHONY: proto-breaking
 proto-breaking: $(BUF)
 	@head=$$(git rev-parse HEAD 2>/dev/null) || exit 0; against="$(PROTO_AGAINST)"; \
 	[ -n "$$against" ] || against=$$(git describe --tags --abbrev=0 HEAD~ 2>/dev/null) || true; \
-	[ -n "$$against" ] || against=$$(git rev-parse -q --verify origin/main 2>/dev/null) || true; \
+	[ -n "$$against" ] || against=$$(git merge-base HEAD origin/main 2>/dev/null) || true; \
 	[ "$$against" != "$$head" ] || against=; \
 	[ -n "$$against" ] || against=$$(git rev-parse -q --verify HEAD~ 2>/dev/null) || true; \
 	if [ -z "$$against" ] || ! git cat-file -e "$$against:proto/buf.yaml" 2>/dev/null; then \
