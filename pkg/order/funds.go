@@ -1,6 +1,7 @@
 package order
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -127,8 +128,7 @@ func (s *State) currency() string {
 // Payments joins reports that share a name, directly or through others, and sums each payment. Sorted by first name.
 func (p *Payment) Payments() []SinglePayment {
 	var out []SinglePayment
-	groups := p.joined()
-	for _, group := range groups {
+	for _, group := range p.joined() {
 		out = append(out, single(group)...)
 	}
 	for i := range out {
@@ -143,14 +143,8 @@ func (p *Payment) Payments() []SinglePayment {
 // giveBack fills in what went back of one payment, by either witness, and what we decided to give back.
 func (p *Payment) giveBack(s *SinglePayment) {
 	for _, w := range []intakev1.Witness{intakev1.Witness_WITNESS_PROVIDER, intakev1.Witness_WITNESS_SHOP} {
-		only := Payment{Reports: p.Reports}
-		for _, r := range p.Refunds {
-			if shareName(r.Names, s.Names) {
-				only.Refunds = append(only.Refunds, r)
-			}
-		}
-		settled, pending := only.refundedBy(s.Currency, w)
-		s.Refunded = max(s.Refunded, add(settled, pending))
+		a := p.refundAccounts(s.Currency, w)[p.roots().of(s.Names)]
+		s.Refunded = max(s.Refunded, add(a.settled, a.pending))
 	}
 	for _, g := range p.Grants {
 		if g.Failed == "" && g.Amount.GetCurrency() == s.Currency && shareName(g.Names, s.Names) {
@@ -165,22 +159,61 @@ func (s SinglePayment) Left() int64 { return max(0, add(s.Captured, -max(s.Refun
 // Is says that a name is one of this payment's.
 func (s SinglePayment) Is(names []string) bool { return shareName(s.Names, names) }
 
-// joined groups the reports of one payment. Orders have few reports, so looking at all pairs is cheap.
+// joined groups the reports of one payment.
 func (p *Payment) joined() [][]Report {
-	var groups [][]Report
+	roots := p.roots()
+	byRoot := map[string][]Report{}
 	for _, r := range p.Reports {
-		group := []Report{r}
-		var rest [][]Report
-		for _, g := range groups {
-			if slices.ContainsFunc(g, func(have Report) bool { return shareName(have.Names, r.Names) }) {
-				group = append(group, g...)
-			} else {
-				rest = append(rest, g)
-			}
-		}
-		groups = append(rest, group)
+		root := roots.of(r.Names)
+		byRoot[root] = append(byRoot[root], r)
+	}
+	groups := make([][]Report, 0, len(byRoot))
+	for _, root := range slices.Sorted(maps.Keys(byRoot)) {
+		groups = append(groups, byRoot[root])
 	}
 	return groups
+}
+
+// roots leads every name of a payment to the smallest of all its names.
+type roots map[string]string
+
+// roots joins names that were told together, of payments and of refunds alike. Orders have few reports, so going over
+// them until nothing changes is cheap.
+func (p *Payment) roots() roots {
+	var told [][]string
+	for _, r := range p.Reports {
+		told = append(told, r.Names)
+	}
+	for _, r := range p.Refunds {
+		told = append(told, r.Names)
+	}
+	known := roots{}
+	for changed := true; changed; {
+		changed = false
+		for _, names := range told {
+			root := known.of(names)
+			for _, n := range names {
+				if have, ok := known[n]; !ok || have != root {
+					known[n], changed = root, true
+				}
+			}
+		}
+	}
+	return known
+}
+
+// of is the smallest name that any of the names leads to so far; empty without names.
+func (r roots) of(names []string) string {
+	root := ""
+	for _, n := range names {
+		if have, ok := r[n]; ok && have < n {
+			n = have
+		}
+		if root == "" || n < root {
+			root = n
+		}
+	}
+	return root
 }
 
 func shareName(a, b []string) bool {
@@ -273,31 +306,36 @@ func (p *Payment) refunded(currency string) (settled, pending int64) {
 }
 
 func (p *Payment) refundedBy(currency string, w intakev1.Witness) (settled, pending int64) {
-	type account struct {
-		cumulative int64
-		byID       map[string]Refund
+	for _, a := range p.refundAccounts(currency, w) {
+		settled, pending = add(settled, a.settled), add(pending, a.pending)
 	}
-	accounts := map[string]*account{}
-	groups := p.joined()
+	return settled, pending
+}
+
+// refundAccount is what one witness says of one payment's refunds.
+type refundAccount struct{ settled, pending int64 }
+
+func (p *Payment) refundAccounts(currency string, w intakev1.Witness) map[string]refundAccount {
+	roots := p.roots()
+	cumulative, byID := map[string]int64{}, map[string]map[string]Refund{}
 	for _, r := range p.Refunds {
 		if r.Witness != w || r.Amount.GetCurrency() != currency {
 			continue
 		}
-		key := paymentOf(groups, r.Names)
-		a := accounts[key]
-		if a == nil {
-			a = &account{byID: map[string]Refund{}}
-			accounts[key] = a
+		root := roots.of(r.Names)
+		if byID[root] == nil {
+			byID[root] = map[string]Refund{}
 		}
 		if r.ID == "" {
-			a.cumulative = max(a.cumulative, r.Amount.GetMinorUnits())
-		} else if have, ok := a.byID[r.ID]; !ok || further(r, have) {
-			a.byID[r.ID] = r
+			cumulative[root] = max(cumulative[root], r.Amount.GetMinorUnits())
+		} else if have, ok := byID[root][r.ID]; !ok || further(r, have) {
+			byID[root][r.ID] = r
 		}
 	}
-	for _, a := range accounts {
+	accounts := map[string]refundAccount{}
+	for root, refunds := range byID {
 		var done, open int64
-		for _, r := range a.byID {
+		for _, r := range refunds {
 			switch r.Step {
 			case intakev1.RefundStep_REFUND_STEP_SETTLED:
 				done = add(done, r.Amount.GetMinorUnits())
@@ -305,10 +343,10 @@ func (p *Payment) refundedBy(currency string, w intakev1.Witness) (settled, pend
 				open = add(open, r.Amount.GetMinorUnits())
 			}
 		}
-		settled = add(settled, max(a.cumulative, done))
-		pending = add(pending, max(0, add(done, open, -max(a.cumulative, done))))
+		settled := max(cumulative[root], done)
+		accounts[root] = refundAccount{settled, max(0, add(done, open, -settled))}
 	}
-	return settled, pending
+	return accounts
 }
 
 // further says that a refund report is the later one of the same refund: failed after settled after pending.
@@ -317,23 +355,6 @@ func further(a, b Refund) bool {
 		return a.Step > b.Step
 	}
 	return a.Amount.GetMinorUnits() > b.Amount.GetMinorUnits()
-}
-
-// paymentOf is the first name of the payment that any of the names leads to, so that one payment's refunds meet.
-func paymentOf(groups [][]Report, names []string) string {
-	for _, g := range groups {
-		var all []string
-		for _, r := range g {
-			all = append(all, r.Names...)
-		}
-		if shareName(all, names) {
-			return slices.Min(all)
-		}
-	}
-	if len(names) == 0 {
-		return ""
-	}
-	return slices.Min(names)
 }
 
 // Money is an amount in the order's currency as it stands in events.

@@ -19,14 +19,15 @@ var weights = map[string]int32{"velocity": 850, "geography": 600, "payment": 900
 // independent reasons to doubt: 1 − Π(1 − weight × factor). So one very bad factor is enough, and many small doubts
 // add up without ever passing 1.
 func Score(s *fraudv1.Signals) (int32, []*fraudv1.Factor) {
+	const one = full * full // millionths
 	factors := []*fraudv1.Factor{velocity(s), geography(s), payment(s), behaviour(s)}
-	trust := int64(full) * full * full // kept with spare digits until the end
+	trust := int64(one)
 	for _, f := range factors {
 		f.WeightMillis = weights[f.GetName()]
-		doubt := int64(f.GetScoreMillis()) * int64(f.GetWeightMillis()) // millionths
-		trust = trust / full * (full*full - doubt) / (full * full) * full
+		doubt := int64(f.GetScoreMillis()) * int64(f.GetWeightMillis())
+		trust = trust * (one - doubt) / one
 	}
-	return full - int32(trust/(full*full)), factors //nolint:gosec // between 0 and full
+	return int32((one - trust) / full), factors
 }
 
 // points is a factor in the making: reasons add up to at most 1.

@@ -16,6 +16,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/seal"
 
 	fraudv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fraud/v1"
+	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
 )
 
@@ -86,12 +87,10 @@ func told(o *order.State) *fraudv1.Signals {
 	s := &fraudv1.Signals{
 		Total: d.GetTotals().GetTotal(), ShippingCountry: d.GetShippingCountry(), BillingCountry: d.GetBillingCountry(),
 	}
-	for _, p := range o.Payment.Payments() {
-		if p.Failed {
+	for _, r := range o.Payment.Reports {
+		if r.Step == intakev1.PaymentStep_PAYMENT_STEP_FAILED {
 			s.FailedAttempts++
 		}
-	}
-	for _, r := range o.Payment.Reports {
 		if r.Country != "" {
 			s.PaymentCountry = max(s.PaymentCountry, r.Country)
 		}
