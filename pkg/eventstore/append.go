@@ -1,0 +1,278 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/orderflow/orderflow/pkg/event"
+	"github.com/orderflow/orderflow/pkg/ident"
+
+	envelopev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/envelope/v1"
+)
+
+// Outcome is what became of a unit.
+type Outcome int
+
+// The outcomes.
+const (
+	Stored   Outcome = iota
+	Repeat           // all of it was stored before: nothing to do, nothing to tell
+	Conflict         // somebody was faster: load again and decide again
+)
+
+func (o Outcome) String() string { return [...]string{"stored", "repeat", "conflict"}[o] }
+
+// OutboxID names an outbox row.
+type OutboxID int64
+
+// Appended is what became of a batch.
+type Appended struct {
+	// Outcomes and Events are by unit; Events only where it was stored.
+	Outcomes []Outcome
+	Events   [][]event.Recorded
+	// Outbox is the row to delete once Doorbells were published; 0 if nothing was appended.
+	Outbox    OutboxID
+	Doorbells []*envelopev1.Doorbell
+}
+
+// Append stores the units in one transaction. Units that are in conflict, and those that share a stream with one, are
+// left out and the rest is stored. The outbox rows in published are deleted in the same transaction.
+//
+// An event's id is computed from service, stream, cause, type and ordinal, so that the same decision made twice is
+// known as a repeat.
+func (s *Store) Append(ctx context.Context, service string, units []Unit, published []OutboxID) (Appended, error) {
+	prepared := make([]*prepared, len(units))
+	for i, u := range units {
+		p, err := s.prepare(ctx, service, u)
+		if err != nil {
+			return Appended{}, err
+		}
+		prepared[i] = p
+	}
+	for {
+		result, err := s.try(ctx, service, prepared, published)
+		if !errors.Is(err, errConflict) {
+			return result, err
+		}
+		if err := s.classify(ctx, prepared); err != nil {
+			return Appended{}, err
+		}
+	}
+}
+
+// errConflict says that some stream was not where a unit expected it.
+var errConflict = errors.New("a stream has moved")
+
+// prepared is a unit with its rows made and sealed.
+type prepared struct {
+	Unit
+	outcome Outcome
+	rows    [][]event.Recorded // by append
+}
+
+func (s *Store) prepare(ctx context.Context, service string, u Unit) (*prepared, error) {
+	p := &prepared{Unit: u, rows: make([][]event.Recorded, len(u.Appends))}
+	for i, a := range u.Appends {
+		ordinals := map[string]int{}
+		for n, e := range a.Events {
+			row, err := s.row(ctx, service, a, e, ordinals)
+			if err != nil {
+				return nil, err
+			}
+			row.Version = a.Expected + n + 1
+			p.rows[i] = append(p.rows[i], row)
+		}
+	}
+	return p, nil
+}
+
+func (s *Store) row(ctx context.Context, service string, a Append, e event.New, ordinals map[string]int) (event.Recorded, error) {
+	eventType := event.TypeOf(e.Message)
+	if event.CategoryOf(eventType) != a.Category {
+		return event.Recorded{}, fmt.Errorf("append %s to %s-%s: that category holds no such type", eventType, a.Category, a.Entity)
+	}
+	if e.Cause.IsZero() {
+		return event.Recorded{}, fmt.Errorf("append %s to %s-%s: it has no cause", eventType, a.Category, a.Entity)
+	}
+	if err := s.seal(ctx, a.Entity, e); err != nil {
+		return event.Recorded{}, err
+	}
+	data, err := proto.Marshal(e.Message)
+	if err != nil {
+		return event.Recorded{}, fmt.Errorf("append %s: %w", eventType, err)
+	}
+	key := string(e.Cause[:]) + eventType
+	id := ident.EventOf(service, string(a.Category), a.Entity, e.Cause, eventType, ordinals[key])
+	ordinals[key]++
+	return event.Recorded{
+		ID: id, Entity: a.Entity, Category: a.Category, Type: eventType, Message: e.Message, Data: data,
+		Cause: e.Cause, OccurredAt: e.OccurredAt.UTC().Truncate(time.Microsecond),
+	}, nil
+}
+
+// seal puts the encrypted person into the message's field "sealed".
+func (s *Store) seal(ctx context.Context, id ident.Entity, e event.New) error {
+	if e.Personal == nil {
+		return nil
+	}
+	m := e.Message.ProtoReflect()
+	field := m.Descriptor().Fields().ByName("sealed")
+	if field == nil {
+		return fmt.Errorf("%s has no place for personal data", event.TypeOf(e.Message))
+	}
+	sealed, err := s.vault.Seal(ctx, id, e.Personal)
+	if err != nil {
+		return err
+	}
+	m.Set(field, protoValue(sealed))
+	return nil
+}
+
+// try stores everything that is not left out in one transaction.
+func (s *Store) try(ctx context.Context, service string, units []*prepared, published []OutboxID) (Appended, error) {
+	result := Appended{Outcomes: make([]Outcome, len(units)), Events: make([][]event.Recorded, len(units))}
+	var live []*prepared
+	for i, u := range units {
+		result.Outcomes[i] = u.outcome
+		if u.outcome == Stored {
+			live = append(live, u)
+		}
+	}
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := s.write(ctx, tx, service, live, &result); err != nil {
+			return err
+		}
+		return deleteOutbox(ctx, tx, published)
+	})
+	if err != nil {
+		return Appended{}, err
+	}
+	for i, u := range units {
+		if u.outcome == Stored {
+			result.Events[i] = slices.Concat(u.rows...)
+		}
+	}
+	return result, nil
+}
+
+func (s *Store) write(ctx context.Context, tx pgx.Tx, service string, live []*prepared, result *Appended) error {
+	recordedAt, err := insert(ctx, tx, live)
+	if err != nil {
+		return err
+	}
+	for _, u := range live {
+		for i := range u.rows {
+			for n := range u.rows[i] {
+				u.rows[i][n].RecordedAt = recordedAt
+			}
+		}
+		result.Doorbells = append(result.Doorbells, doorbells(u.rows, recordedAt)...)
+	}
+	if err := writeSnapshots(ctx, tx, live); err != nil {
+		return err
+	}
+	if err := writeTimers(ctx, tx, service, live); err != nil {
+		return err
+	}
+	for _, u := range live {
+		if u.Tx != nil {
+			if err := u.Tx(ctx, tx); err != nil {
+				return err
+			}
+		}
+	}
+	result.Outbox, err = writeOutbox(ctx, tx, result.Doorbells)
+	return err
+}
+
+// insert is the one statement of a batch. Rows go in by entity, so that pages of the index are touched in order. The
+// primary key refuses a version that is there already; a version that does not follow is refused by looking at the
+// one before it, which nobody can take away.
+func insert(ctx context.Context, tx pgx.Tx, live []*prepared) (time.Time, error) {
+	rows := sorted(live)
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	if len(rows) == 0 {
+		return at, nil
+	}
+	n := len(rows)
+	entities, ids, causes := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]uuid.UUID, n)
+	categories, types := make([]string, n), make([]string, n)
+	versions, data, occurred := make([]int32, n), make([][]byte, n), make([]time.Time, n)
+	for i, e := range rows {
+		entities[i], ids[i], causes[i] = uuid.UUID(e.Entity), uuid.UUID(e.ID), uuid.UUID(e.Cause)
+		categories[i], types[i], versions[i] = string(e.Category), e.Type, int32(e.Version) //nolint:gosec // a stream is short
+		data[i], occurred[i] = e.Data, e.OccurredAt
+	}
+	var follows int
+	err := tx.QueryRow(ctx, `
+		WITH appended AS (
+			SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::uuid[], $5::text[], $6::bytea[], $7::uuid[], $8::timestamptz[])
+			  AS a (entity_id, category, version, event_id, type, data, cause_id, occurred_at)
+		), stored AS (
+			INSERT INTO orderflow.events (entity_id, category, version, event_id, type, data, cause_id, occurred_at, recorded_at)
+			SELECT entity_id, category, version, event_id, type, data, cause_id, occurred_at, $9 FROM appended
+		)
+		SELECT count(*) FROM appended a WHERE version = 1
+		    OR EXISTS (SELECT 1 FROM appended b WHERE (b.entity_id, b.category, b.version) = (a.entity_id, a.category, a.version - 1))
+		    OR EXISTS (SELECT 1 FROM orderflow.events e WHERE (e.entity_id, e.category, e.version) = (a.entity_id, a.category, a.version - 1))`,
+		entities, categories, versions, ids, types, data, causes, occurred, at).Scan(&follows)
+	if conflict(err) || err == nil && follows != n {
+		return at, errConflict
+	}
+	if err != nil {
+		return at, fmt.Errorf("append %d events: %w", n, err)
+	}
+	return at, nil
+}
+
+// conflict knows a version that is taken: a unique violation, or a serialization failure where the table is distributed.
+func conflict(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "23505" && pg.TableName == "events" || pg.Code == "40001")
+}
+
+func sorted(live []*prepared) []event.Recorded {
+	var rows []event.Recorded
+	for _, u := range live {
+		rows = append(rows, slices.Concat(u.rows...)...)
+	}
+	slices.SortStableFunc(rows, func(a, b event.Recorded) int {
+		if c := slices.Compare(a.Entity[:], b.Entity[:]); c != 0 {
+			return c
+		}
+		if c := compare(a.Category, b.Category); c != 0 {
+			return c
+		}
+		return a.Version - b.Version
+	})
+	return rows
+}
+
+// doorbells are one per distinct type of each stream's append.
+func doorbells(appends [][]event.Recorded, at time.Time) []*envelopev1.Doorbell {
+	var bells []*envelopev1.Doorbell
+	for _, rows := range appends {
+		seen := map[string]bool{}
+		for _, e := range rows {
+			if seen[e.Type] {
+				continue
+			}
+			seen[e.Type] = true
+			bells = append(bells, &envelopev1.Doorbell{
+				EntityId: slices.Clone(e.Entity[:]), Category: string(e.Category), EventId: slices.Clone(e.ID[:]),
+				FromVersion: int32(rows[0].Version), ToVersion: int32(rows[len(rows)-1].Version), //nolint:gosec // a stream is short
+				Type: event.NameOf(e.Type), RecordedAt: timestamppb.New(at),
+			})
+		}
+	}
+	return bells
+}

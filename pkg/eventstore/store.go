@@ -1,0 +1,186 @@
+// Package eventstore is the truth: streams of events in Postgres, appended and never changed.
+//
+// A stream is (category, entity). What a decision appends, to however many streams, is a Unit: it is stored whole,
+// found stored whole, or in conflict. A batch of units is one insert statement and one transaction, with one outbox
+// row that lists what was appended; units in conflict are left out and the others go in.
+package eventstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/orderflow/orderflow/pkg/event"
+	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/pkg/seal"
+)
+
+// Store reads and appends. It is safe for use by many goroutines.
+type Store struct {
+	pool  *pgxpool.Pool
+	vault *seal.Vault
+}
+
+// New makes a store on a migrated database.
+func New(pool *pgxpool.Pool, vault *seal.Vault) *Store { return &Store{pool: pool, vault: vault} }
+
+// Append is what a unit adds to one stream.
+type Append struct {
+	Entity   ident.Entity
+	Category event.Category
+	// Expected is the version of the stream's last event that the decision saw; 0 for a new stream.
+	Expected int
+	Events   []event.New
+	// Snapshot is the stream's state after these events, written with them; nil for streams that are read whole.
+	Snapshot proto.Message
+}
+
+// Unit is one decision with all its streams and everything that is to be written with it.
+type Unit struct {
+	Appends []Append
+	// Timers are written (again), Clear are deleted.
+	Timers []Timer
+	Clear  []ident.Cause
+	// Links are names that lead to an entity from now on; what was parked under them becomes due.
+	Links []Link
+	// Wake are references whose parked timers become due without leading to an entity: sku:MUG when stock came.
+	Wake []string
+	// Tx writes a service's own rows in the same transaction; nil if there are none.
+	Tx func(ctx context.Context, tx pgx.Tx) error
+}
+
+// Link is a name that leads to an entity.
+type Link struct {
+	Ref    string
+	Entity ident.Entity
+}
+
+// Timer is something that a service looks at again later.
+type Timer struct {
+	Service string
+	ID      ident.Cause
+	Entity  ident.Entity // zero if it is not known yet
+	Kind    string
+	DueAt   time.Time // zero: parked until one of Refs is linked or woken
+	Refs    []string
+	Attempt int
+	Payload []byte
+	// CreatedAt is when it was first written; set on reading.
+	CreatedAt time.Time
+}
+
+// Snapshot is the state of a stream as it was written with its latest event.
+type Snapshot struct {
+	Version int
+	Data    []byte
+}
+
+// Load reads every event of the entities in one statement, by category and version. A type that this build does not
+// know has no Message.
+func (s *Store) Load(ctx context.Context, ids []ident.Entity) (map[ident.Entity][]event.Recorded, error) {
+	rows, err := s.pool.Query(ctx, `SELECT `+columns+` FROM orderflow.events WHERE entity_id = ANY($1)
+		ORDER BY entity_id, category, version`, uuids(ids))
+	if err != nil {
+		return nil, fmt.Errorf("load events: %w", err)
+	}
+	events, err := scan(rows)
+	if err != nil {
+		return nil, err
+	}
+	byEntity := make(map[ident.Entity][]event.Recorded, len(ids))
+	for _, e := range events {
+		byEntity[e.Entity] = append(byEntity[e.Entity], e)
+	}
+	return byEntity, nil
+}
+
+// LoadAbove reads one stream's events above a version, at most limit of them: for streams that have no end.
+func (s *Store) LoadAbove(ctx context.Context, c event.Category, id ident.Entity, above, limit int) ([]event.Recorded, error) {
+	rows, err := s.pool.Query(ctx, `SELECT `+columns+` FROM orderflow.events
+		WHERE entity_id = $1 AND category = $2 AND version > $3 ORDER BY version LIMIT $4`, uuid.UUID(id), string(c), above, limit)
+	if err != nil {
+		return nil, fmt.Errorf("load %s-%s above %d: %w", c, id, above, err)
+	}
+	return scan(rows)
+}
+
+// Snapshots reads the states of streams that are not read whole. A stream without events is not in the map.
+func (s *Store) Snapshots(ctx context.Context, c event.Category, ids []ident.Entity) (map[ident.Entity]Snapshot, error) {
+	rows, err := s.pool.Query(ctx, `SELECT entity_id, version, data FROM orderflow.snapshots
+		WHERE entity_id = ANY($1) AND category = $2`, uuids(ids), string(c))
+	if err != nil {
+		return nil, fmt.Errorf("read snapshots: %w", err)
+	}
+	snapshots := make(map[ident.Entity]Snapshot, len(ids))
+	var id uuid.UUID
+	var snapshot Snapshot
+	_, err = pgx.ForEachRow(rows, []any{&id, &snapshot.Version, &snapshot.Data}, func() error {
+		snapshots[ident.Entity(id)] = snapshot
+		snapshot.Data = nil
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read snapshots: %w", err)
+	}
+	return snapshots, nil
+}
+
+// Moved lists entities with events recorded since a time, after an entity in the order of their ids: for the sweep.
+func (s *Store) Moved(ctx context.Context, c event.Category, since time.Time, after ident.Entity, limit int) ([]ident.Entity, error) {
+	return s.list(ctx, `SELECT DISTINCT entity_id FROM orderflow.events
+		WHERE recorded_at >= $1 AND entity_id > $2 AND (category = 'stock') = $3 ORDER BY entity_id LIMIT $4`,
+		since, uuid.UUID(after), c == event.Stock, limit)
+}
+
+func (s *Store) list(ctx context.Context, query string, args ...any) ([]ident.Entity, error) {
+	rows, err := s.pool.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list entities: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("list entities: %w", err)
+	}
+	entities := make([]ident.Entity, len(ids))
+	for i, id := range ids {
+		entities[i] = ident.Entity(id)
+	}
+	return entities, nil
+}
+
+const columns = `entity_id, category, version, event_id, type, data, cause_id, occurred_at, recorded_at`
+
+func scan(rows pgx.Rows) ([]event.Recorded, error) {
+	defer rows.Close()
+	var events []event.Recorded
+	for rows.Next() {
+		var e event.Recorded
+		var entity, id, cause uuid.UUID
+		var category string
+		err := rows.Scan(&entity, &category, &e.Version, &id, &e.Type, &e.Data, &cause, &e.OccurredAt, &e.RecordedAt)
+		if err != nil {
+			return nil, fmt.Errorf("read an event: %w", err)
+		}
+		e.Entity, e.ID, e.Cause, e.Category = ident.Entity(entity), ident.Event(id), ident.Cause(cause), event.Category(category)
+		e.OccurredAt, e.RecordedAt = e.OccurredAt.UTC(), e.RecordedAt.UTC()
+		e.Message, _ = event.Decode(e.Type, e.Data) // unknown to this build: no message, as documented
+		events = append(events, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	return events, nil
+}
+
+func uuids[ID ~[16]byte](ids []ID) []uuid.UUID {
+	out := make([]uuid.UUID, len(ids))
+	for i, id := range ids {
+		out[i] = uuid.UUID(id)
+	}
+	return out
+}

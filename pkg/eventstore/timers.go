@@ -1,0 +1,269 @@
+package eventstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/orderflow/orderflow/pkg/ident"
+)
+
+// writeTimers writes what the units want looked at later, takes away what they no longer want, and links names. All
+// refs rows are locked in one order, so that units of different services cannot lock each other out.
+func writeTimers(ctx context.Context, tx pgx.Tx, service string, live []*prepared) error {
+	var timers []Timer
+	var clear []ident.Cause
+	var links []Link
+	var wake []string
+	for _, u := range live {
+		timers, clear = append(timers, u.Timers...), append(clear, u.Clear...)
+		links, wake = append(links, u.Links...), append(wake, u.Wake...)
+	}
+	if err := deleteTimers(ctx, tx, service, clear); err != nil {
+		return err
+	}
+	if err := putTimers(ctx, tx, timers); err != nil {
+		return err
+	}
+	if err := link(ctx, tx, links); err != nil {
+		return err
+	}
+	return awaken(ctx, tx, wake)
+}
+
+// PutTimers writes timers that belong to no event: a message that is to be tried again.
+func (s *Store) PutTimers(ctx context.Context, timers []Timer) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return putTimers(ctx, tx, timers) })
+}
+
+// ClearTimers takes timers of a service away.
+func (s *Store) ClearTimers(ctx context.Context, service string, ids []ident.Cause) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return deleteTimers(ctx, tx, service, ids) })
+}
+
+func deleteTimers(ctx context.Context, tx pgx.Tx, service string, ids []ident.Cause) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM orderflow.timers WHERE service = $1 AND id = ANY($2)`, service, uuids(ids)); err != nil {
+		return fmt.Errorf("clear timers: %w", err)
+	}
+	return nil
+}
+
+func putTimers(ctx context.Context, tx pgx.Tx, timers []Timer) error {
+	if len(timers) == 0 {
+		return nil
+	}
+	batch := &pgx.Batch{}
+	for _, t := range timers {
+		batch.Queue(`INSERT INTO orderflow.timers (service, id, entity_id, kind, due_at, attempt, payload) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (service, id) DO UPDATE SET entity_id = excluded.entity_id, kind = excluded.kind, due_at = excluded.due_at,
+			attempt = excluded.attempt, payload = excluded.payload`,
+			t.Service, uuid.UUID(t.ID), nullable(t.Entity), t.Kind, instant(t.DueAt), t.Attempt, t.Payload)
+		if len(t.Refs) > 0 {
+			batch.Queue(`INSERT INTO orderflow.parked (ref, service, id) SELECT unnest($1::text[]), $2, $3 ON CONFLICT DO NOTHING`,
+				t.Refs, t.Service, uuid.UUID(t.ID))
+		}
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("write timers: %w", err)
+	}
+	return nil
+}
+
+// link writes names and makes due what was parked under them, now with its entity. A name that leads somewhere already
+// stays where it is: the first one to link it was right, or it is for a person to say.
+func link(ctx context.Context, tx pgx.Tx, links []Link) error {
+	if len(links) == 0 {
+		return nil
+	}
+	links = slices.Clone(links)
+	slices.SortFunc(links, func(a, b Link) int { return compare(a.Ref, b.Ref) })
+	links = slices.CompactFunc(links, func(a, b Link) bool { return a.Ref == b.Ref })
+	refs, entities := make([]string, len(links)), make([]uuid.UUID, len(links))
+	for i, l := range links {
+		refs[i], entities[i] = l.Ref, uuid.UUID(l.Entity)
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO orderflow.refs (ref, entity_id) SELECT * FROM unnest($1::text[], $2::uuid[]) ORDER BY 1
+		ON CONFLICT (ref) DO UPDATE SET entity_id = coalesce(refs.entity_id, excluded.entity_id)`, refs, entities); err != nil {
+		return fmt.Errorf("link names: %w", err)
+	}
+	// A new statement, after the rows are locked: it sees what was parked until a moment ago.
+	if _, err := tx.Exec(ctx, `UPDATE orderflow.timers t SET due_at = clock_timestamp(), entity_id = r.entity_id
+		FROM orderflow.parked p JOIN orderflow.refs r ON r.ref = p.ref
+		WHERE p.ref = ANY($1) AND t.service = p.service AND t.id = p.id AND t.due_at IS NULL`, refs); err != nil {
+		return fmt.Errorf("wake what was parked: %w", err)
+	}
+	return nil
+}
+
+// awaken makes parked timers due that wait for something that is no name of an order.
+func awaken(ctx context.Context, tx pgx.Tx, refs []string) error {
+	if len(refs) == 0 {
+		return nil
+	}
+	refs = slices.Compact(slices.Sorted(slices.Values(refs)))
+	if err := lockRefs(ctx, tx, refs); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE orderflow.timers t SET due_at = clock_timestamp() FROM orderflow.parked p
+		WHERE p.ref = ANY($1) AND t.service = p.service AND t.id = p.id AND t.due_at IS NULL`, refs); err != nil {
+		return fmt.Errorf("wake what was parked: %w", err)
+	}
+	return nil
+}
+
+func lockRefs(ctx context.Context, tx pgx.Tx, sorted []string) error {
+	if _, err := tx.Exec(ctx, `INSERT INTO orderflow.refs (ref) SELECT unnest($1::text[]) ORDER BY 1
+		ON CONFLICT (ref) DO UPDATE SET entity_id = refs.entity_id`, sorted); err != nil {
+		return fmt.Errorf("lock names: %w", err)
+	}
+	return nil
+}
+
+// Park stores timers that wait for a name, unless one of the names turned out to lead somewhere meanwhile: those are
+// returned with their entity and not stored. Who parks and who links lock the same row, and look again in a new
+// statement after that, so neither can miss the other.
+func (s *Store) Park(ctx context.Context, timers []Timer) (map[ident.Cause]ident.Entity, error) {
+	linked := map[ident.Cause]ident.Entity{}
+	var refs []string
+	for _, t := range timers {
+		refs = append(refs, t.Refs...)
+	}
+	refs = slices.Compact(slices.Sorted(slices.Values(refs)))
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := lockRefs(ctx, tx, refs); err != nil {
+			return err
+		}
+		known, err := resolve(ctx, tx, refs)
+		if err != nil {
+			return err
+		}
+		var wait []Timer
+		for _, t := range timers {
+			if id, ok := firstKnown(known, t.Refs); ok {
+				linked[t.ID] = id
+			} else {
+				wait = append(wait, t)
+			}
+		}
+		return putTimers(ctx, tx, wait)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("park: %w", err)
+	}
+	return linked, nil
+}
+
+func firstKnown(known map[string]ident.Entity, refs []string) (ident.Entity, bool) {
+	for _, ref := range refs {
+		if id, ok := known[ref]; ok {
+			return id, true
+		}
+	}
+	return ident.Entity{}, false
+}
+
+// Resolve reads where names lead; names that lead nowhere are not in the map.
+func (s *Store) Resolve(ctx context.Context, refs []string) (map[string]ident.Entity, error) {
+	return resolve(ctx, s.pool, refs)
+}
+
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func resolve(ctx context.Context, q querier, refs []string) (map[string]ident.Entity, error) {
+	rows, err := q.Query(ctx, `SELECT ref, entity_id FROM orderflow.refs WHERE ref = ANY($1) AND entity_id IS NOT NULL`, refs)
+	if err != nil {
+		return nil, fmt.Errorf("resolve names: %w", err)
+	}
+	known := map[string]ident.Entity{}
+	var ref string
+	var id uuid.UUID
+	_, err = pgx.ForEachRow(rows, []any{&ref, &id}, func() error {
+		known[ref] = ident.Entity(id)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("resolve names: %w", err)
+	}
+	return known, nil
+}
+
+// Due claims timers of a service that are due, oldest first, and moves them on by lease: whoever claims one and dies
+// leaves it to be claimed again.
+func (s *Store) Due(ctx context.Context, service string, limit int, lease time.Duration) ([]Timer, error) {
+	rows, err := s.pool.Query(ctx, `UPDATE orderflow.timers t SET due_at = clock_timestamp() + $3::interval
+		FROM (SELECT service, id FROM orderflow.timers WHERE service = $1 AND due_at <= clock_timestamp()
+		      ORDER BY due_at, created_at LIMIT $2 FOR UPDATE SKIP LOCKED) d
+		WHERE t.service = d.service AND t.id = d.id
+		RETURNING t.service, t.id, t.entity_id, t.kind, t.due_at, t.attempt, t.payload, t.created_at`, service, limit, lease)
+	if err != nil {
+		return nil, fmt.Errorf("look for due timers: %w", err)
+	}
+	timers, err := pgx.CollectRows(rows, scanTimer)
+	if err != nil {
+		return nil, fmt.Errorf("look for due timers: %w", err)
+	}
+	slices.SortFunc(timers, func(a, b Timer) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	return timers, nil
+}
+
+func scanTimer(row pgx.CollectableRow) (Timer, error) {
+	var t Timer
+	var id uuid.UUID
+	var entity *uuid.UUID
+	err := row.Scan(&t.Service, &id, &entity, &t.Kind, &t.DueAt, &t.Attempt, &t.Payload, &t.CreatedAt)
+	t.ID = ident.Cause(id)
+	if entity != nil {
+		t.Entity = ident.Entity(*entity)
+	}
+	return t, err
+}
+
+func writeSnapshots(ctx context.Context, tx pgx.Tx, live []*prepared) error {
+	batch := &pgx.Batch{}
+	for _, u := range live {
+		for i, a := range u.Appends {
+			if a.Snapshot == nil || len(u.rows[i]) == 0 {
+				continue
+			}
+			data, err := proto.Marshal(a.Snapshot)
+			if err != nil {
+				return fmt.Errorf("write the state of %s-%s: %w", a.Category, a.Entity, err)
+			}
+			batch.Queue(`INSERT INTO orderflow.snapshots AS s (entity_id, category, version, data) VALUES ($1, $2, $3, $4)
+				ON CONFLICT (entity_id, category) DO UPDATE SET version = excluded.version, data = excluded.data WHERE s.version < excluded.version`,
+				uuid.UUID(a.Entity), string(a.Category), a.Expected+len(u.rows[i]), data)
+		}
+	}
+	if batch.Len() == 0 {
+		return nil
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("write the states of streams: %w", err)
+	}
+	return nil
+}
+
+func nullable(id ident.Entity) *uuid.UUID {
+	if id.IsZero() {
+		return nil
+	}
+	u := uuid.UUID(id)
+	return &u
+}
+
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
