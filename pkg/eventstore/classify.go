@@ -105,4 +105,6 @@ func (s *Store) heads(ctx context.Context, units []*prepared) (map[stream]int, m
 
 func compare[T cmp.Ordered](a, b T) int { return cmp.Compare(a, b) }
 
-func protoValue(m proto.Message) protoreflect.Value { return protoreflect.ValueOfMessage(m.ProtoReflect()) }
+func protoValue(m proto.Message) protoreflect.Value {
+	return protoreflect.ValueOfMessage(m.ProtoReflect())
+}

@@ -1,0 +1,47 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Pulling keeps a few hundred messages on the way. The heartbeat is short, because a consumer whose connection was
+// lost goes on only when it misses one.
+const (
+	pullMessages  = 512
+	pullHeartbeat = time.Second
+	pullExpiry    = 3 * time.Second
+)
+
+// Consumption is a durable being consumed.
+type Consumption struct{ context jetstream.ConsumeContext }
+
+// Consume hands each message of a durable to handle, one after the other, until Stop. Who handles a message acks it.
+// onError hears of trouble with the broker; consumption goes on by itself.
+func Consume(ctx context.Context, js jetstream.JetStream, d Durable, handle func(jetstream.Msg), onError func(error)) (*Consumption, error) {
+	c, err := consumer(ctx, js, d)
+	if err != nil {
+		return nil, err
+	}
+	options := []jetstream.PullConsumeOpt{
+		jetstream.PullMaxMessages(pullMessages), jetstream.PullHeartbeat(pullHeartbeat), jetstream.PullExpiry(pullExpiry),
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { onError(fmt.Errorf("durable %s: %w", d.Name, err)) }),
+	}
+	if d.Single {
+		options = append(options, jetstream.PullPriorityGroup(d.Name))
+	}
+	consuming, err := c.Consume(handle, options...)
+	if err != nil {
+		return nil, fmt.Errorf("consume durable %s: %w", d.Name, err)
+	}
+	return &Consumption{consuming}, nil
+}
+
+// Stop ends the consumption: no more messages are pulled, those on their way are delivered again later.
+func (c *Consumption) Stop() {
+	c.context.Stop()
+	<-c.context.Closed()
+}

@@ -1,0 +1,60 @@
+// Package embed runs a nats-server with JetStream in this process: the same server, on disk, synced so that an ack
+// survives a power cut.
+package embed
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// Server is a running nats-server.
+type Server struct{ server *server.Server }
+
+// startTimeout is generous: a large store is recovered first.
+const startTimeout = 60 * time.Second
+
+// Start runs a server that keeps its streams in dir and listens on address (127.0.0.1:0 picks a port).
+func Start(dir, address string) (*Server, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("NATS address %q: %w", address, err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, fmt.Errorf("NATS address %q: %w", address, err)
+	}
+	if number == 0 {
+		number = server.RANDOM_PORT
+	}
+	s, err := server.NewServer(&server.Options{
+		ServerName: "orderflow", Host: host, Port: number, JetStream: true, StoreDir: dir, SyncAlways: true,
+		NoSigs: true, NoLog: true, MaxPayload: 8 << 20, DisableJetStreamBanner: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start NATS: %w", err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(startTimeout) {
+		s.Shutdown()
+		return nil, errors.New("start NATS: it was not ready within a minute; is the address taken?")
+	}
+	return &Server{s}, nil
+}
+
+// URL is where other processes reach it.
+func (s *Server) URL() string { return s.server.ClientURL() }
+
+// InProcess is the option with which this process connects without a socket.
+func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s.server) }
+
+// Stop flushes and stops it.
+func (s *Server) Stop() {
+	s.server.Shutdown()
+	s.server.WaitForShutdown()
+}

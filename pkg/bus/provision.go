@@ -1,0 +1,52 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Provision makes the streams, or brings them to what this build wants. It never deletes one.
+func Provision(ctx context.Context, js jetstream.JetStream, o StreamOptions) error {
+	for _, c := range streams(o) {
+		if _, err := js.CreateOrUpdateStream(ctx, c); err != nil {
+			return fmt.Errorf("provision stream %s: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+// consumer makes a durable, or brings it to what this build wants. A durable whose ack floor is ahead of its stream
+// (the stream lost its tail in a power cut) would wait for ever and is made anew.
+func consumer(ctx context.Context, js jetstream.JetStream, d Durable) (jetstream.Consumer, error) {
+	stream, err := js.Stream(ctx, d.Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, fmt.Errorf("durable %s: stream %s is missing; orderctl provision makes it", d.Name, d.Stream)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("durable %s: %w", d.Name, err)
+	}
+	config := jetstream.ConsumerConfig{
+		Durable: d.Name, FilterSubjects: d.Filters, AckPolicy: jetstream.AckExplicitPolicy, AckWait: d.AckWait,
+		MaxAckPending: d.MaxAckPending, MaxDeliver: -1, DeliverPolicy: jetstream.DeliverAllPolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
+	}
+	if d.Single {
+		config.PriorityPolicy, config.PriorityGroups, config.PinnedTTL = jetstream.PriorityPolicyPinned, []string{d.Name}, d.AckWait
+	}
+	c, err := stream.CreateOrUpdateConsumer(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("durable %s: %w", d.Name, err)
+	}
+	if c.CachedInfo().AckFloor.Stream <= stream.CachedInfo().State.LastSeq {
+		return c, nil
+	}
+	if err := stream.DeleteConsumer(ctx, d.Name); err != nil {
+		return nil, fmt.Errorf("durable %s is ahead of its stream and cannot be made anew: %w", d.Name, err)
+	}
+	if c, err = stream.CreateConsumer(ctx, config); err != nil {
+		return nil, fmt.Errorf("durable %s: %w", d.Name, err)
+	}
+	return c, nil
+}
