@@ -1,0 +1,20 @@
+// Package inventory keeps what is on hand and who has a claim on it.
+//
+// It listens to the life of orders (placed, edited, cancelling, ended, shipped), to what warehouses and channels say
+// is on hand, and to the commands that receive or set stock. It appends to two categories:
+//
+//	inventory  per order: StockAllocated, StockBackordered, AllocationClosed
+//	stock      per SKU:   StockReceived, StockAdjusted, StockReserved, StockReleased, StockShipped
+//
+// A batch of orders is decided at once: the levels of all SKUs that it touches are read, every order gets everything
+// or nothing, and each SKU gets one event of a kind with all its orders in it. So the cost of an order does not grow
+// with how many want the same thing, nor with the SKU's past: its state is a row that is written with the append.
+//
+//	levels.go    what the events of a SKU mean; the same fold writes the row and verifies it
+//	moves.go     receipts, counts and reports, and which of them are refused
+//	decide.go    what a batch of orders and moves comes to
+//	allocate.go  from which locations an order gets its stock
+//	handle.go    reading, writing and waiting
+//
+// Two batches that want the same SKU meet at its version: the slower one reads again and decides anew.
+package inventory

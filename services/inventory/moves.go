@@ -1,0 +1,118 @@
+package inventory
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/orderflow/orderflow/pkg/ident"
+
+	stockv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/stock/v1"
+)
+
+// maxOnHand is more than any location holds of anything; a larger number is a mistake, and sums of such stay in int64.
+const maxOnHand = 1_000_000_000_000
+
+// maxName is how long the name of a SKU or a location may be.
+const maxName = 255
+
+// MoveKind says how a move was told.
+type MoveKind int
+
+// The kinds of moves.
+const (
+	Receive MoveKind = iota + 1 // a command: so much came in
+	Count                       // a command: so much is there
+	Report                      // a fact: a channel or warehouse says that so much is there
+)
+
+// Move is news about a SKU that does not come from an order.
+type Move struct {
+	Kind     MoveKind
+	SKU      string
+	Location string
+	Quantity int64
+	By       string
+	Reason   string
+	At       time.Time // of whoever told it
+	Revision uint32    // of the reading, for reports
+}
+
+// Counted is the latest count of a location that was taken.
+type Counted struct {
+	At       time.Time
+	Revision uint32
+	Quantity int64
+}
+
+// before says that a report is older than what stands. Ties in time go to the later reading, then to the larger count,
+// so that the order of arrival does not matter.
+func (m Move) before(c Counted) bool {
+	return cmp.Or(m.At.Compare(c.At), cmp.Compare(m.Revision, c.Revision), cmp.Compare(m.Quantity, c.Quantity)) < 0
+}
+
+func (k MoveKind) command() string {
+	if k == Receive {
+		return "receive"
+	}
+	return "set"
+}
+
+// wrong says why a command cannot be carried out; empty if it can.
+func (m Move) wrong(entity ident.Entity, onHand int64) string {
+	switch {
+	case m.SKU == "":
+		return "a SKU is missing"
+	case !plain(m.SKU):
+		return "the SKU is too long or holds characters that cannot be seen"
+	case !plain(m.Location):
+		return "the location is too long or holds characters that cannot be seen"
+	case entity != ident.SKU(m.SKU):
+		return "the command was sent to another SKU than it names"
+	case m.Kind == Receive && m.Quantity <= 0:
+		return fmt.Sprintf("%d cannot be received: it has to be above zero", m.Quantity)
+	case m.Quantity < 0:
+		return fmt.Sprintf("%d cannot be on hand", m.Quantity)
+	case m.Quantity > maxOnHand:
+		return fmt.Sprintf("%d is more than any location holds", m.Quantity)
+	case m.Kind == Receive && onHand > maxOnHand-m.Quantity:
+		return fmt.Sprintf("with %d more there would be more than any location holds", m.Quantity)
+	}
+	return ""
+}
+
+func plain(name string) bool {
+	return len(name) <= maxName && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// message is the event of a move that is not refused.
+func (m Move) message(at *stockv1.Level, counted Counted) proto.Message {
+	if m.Kind == Receive {
+		return &stockv1.StockReceived{Sku: m.SKU, Location: m.Location, Quantity: m.Quantity}
+	}
+	onHand, reason := m.Quantity, m.Reason
+	if m.Kind == Report {
+		onHand, reason = m.believed(at, counted)
+	}
+	return &stockv1.StockAdjusted{
+		Sku: m.SKU, Location: m.Location, OnHand: onHand, Reason: reason, Oversold: max(0, at.GetReserved()-onHand),
+	}
+}
+
+// believed is what a report does. It is never refused, for it was said; what cannot be true, or is no longer, leaves
+// the level as it stands and says so.
+func (m Move) believed(at *stockv1.Level, counted Counted) (onHand int64, reason string) {
+	switch {
+	case m.before(counted):
+		return at.GetOnHand(), fmt.Sprintf("a report of %d that came late: passed over", m.Quantity)
+	case m.Quantity < 0:
+		return 0, fmt.Sprintf("reported as %d: taken as none", m.Quantity)
+	case m.Quantity > maxOnHand:
+		return at.GetOnHand(), fmt.Sprintf("a report of %d that cannot be: passed over", m.Quantity)
+	}
+	return m.Quantity, "reported"
+}
