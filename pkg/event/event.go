@@ -62,6 +62,8 @@ type New struct {
 	Message    proto.Message
 	Cause      ident.Cause
 	OccurredAt time.Time
+	// Ordinal is how many events of this type the same cause led to in this stream before: a timer rings more than once.
+	Ordinal int
 	// Personal is sealed into the message's field "sealed" just before it is stored. Nil where there is none.
 	Personal *typev1.Person
 }

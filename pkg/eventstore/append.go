@@ -111,7 +111,7 @@ func (s *Store) row(ctx context.Context, service string, a Append, e event.New, 
 		return event.Recorded{}, fmt.Errorf("append %s: %w", eventType, err)
 	}
 	key := string(e.Cause[:]) + eventType
-	id := ident.EventOf(service, string(a.Category), a.Entity, e.Cause, eventType, ordinals[key])
+	id := ident.EventOf(service, string(a.Category), a.Entity, e.Cause, eventType, e.Ordinal+ordinals[key])
 	ordinals[key]++
 	return event.Recorded{
 		ID: id, Entity: a.Entity, Category: a.Category, Type: eventType, Message: e.Message, Data: data,

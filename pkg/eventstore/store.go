@@ -80,10 +80,10 @@ type Snapshot struct {
 	Data    []byte
 }
 
-// Load reads every event of the entities in one statement, by category and version. A type that this build does not
-// know has no Message.
+// Load reads every event of the orders in one statement, by category and version. A type that this build does not
+// know has no Message. Stock streams have no end and are not read here: their state is a snapshot.
 func (s *Store) Load(ctx context.Context, ids []ident.Entity) (map[ident.Entity][]event.Recorded, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+columns+` FROM orderflow.events WHERE entity_id = ANY($1)
+	rows, err := s.pool.Query(ctx, `SELECT `+columns+` FROM orderflow.events WHERE entity_id = ANY($1) AND category <> 'stock'
 		ORDER BY entity_id, category, version`, uuids(ids))
 	if err != nil {
 		return nil, fmt.Errorf("load events: %w", err)

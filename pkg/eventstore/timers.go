@@ -46,6 +46,21 @@ func (s *Store) ClearTimers(ctx context.Context, service string, ids []ident.Cau
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return deleteTimers(ctx, tx, service, ids) })
 }
 
+// EndTimers takes away timers that rang, unless they were set anew since they were claimed.
+func (s *Store) EndTimers(ctx context.Context, timers []Timer) error {
+	ids, due := make([]uuid.UUID, len(timers)), make([]time.Time, len(timers))
+	services := make([]string, len(timers))
+	for i, t := range timers {
+		services[i], ids[i], due[i] = t.Service, uuid.UUID(t.ID), t.DueAt
+	}
+	_, err := s.pool.Exec(ctx, `DELETE FROM orderflow.timers t USING unnest($1::text[], $2::uuid[], $3::timestamptz[]) AS e (service, id, due_at)
+		WHERE t.service = e.service AND t.id = e.id AND t.due_at = e.due_at`, services, ids, due)
+	if err != nil {
+		return fmt.Errorf("end timers: %w", err)
+	}
+	return nil
+}
+
 func deleteTimers(ctx context.Context, tx pgx.Tx, service string, ids []ident.Cause) error {
 	if len(ids) == 0 {
 		return nil

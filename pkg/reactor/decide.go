@@ -1,0 +1,203 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/orderflow/orderflow/pkg/event"
+	"github.com/orderflow/orderflow/pkg/eventstore"
+	"github.com/orderflow/orderflow/pkg/fault"
+	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/pkg/order"
+)
+
+// errNewer says that the service's own stream holds types that this build does not know: a newer replica wrote them,
+// and it is for a newer replica to go on.
+var errNewer = errors.New("the stream holds events of a newer version")
+
+// load reads and folds every entity of the works. A fold that fails is that entity's trouble alone.
+func (r *Reactor) load(ctx context.Context, works []*Work) error {
+	events, err := r.deps.Store.Load(ctx, entities(works))
+	if err != nil {
+		return err
+	}
+	for _, w := range works {
+		w.Events, w.State, w.Triggers, w.err, w.Extra = events[w.Entity], nil, nil, nil, nil
+		w.err = guarded(func() error { return r.fold(w) })
+		if w.err == nil {
+			w.Triggers = r.triggers(w)
+		}
+	}
+	return nil
+}
+
+func (r *Reactor) fold(w *Work) error {
+	w.State = order.New(w.Entity)
+	for _, e := range w.Events {
+		if e.Category == event.Stock {
+			w.State = nil // a SKU: its state is in its snapshot
+			return nil
+		}
+		if e.Message == nil && e.Category == r.spec.Owns {
+			return fmt.Errorf("%w: %s", errNewer, e.Type)
+		}
+		if err := w.State.Apply(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// triggers are what there is to decide: every fact and command that has not led to an event yet, and all doorbells as
+// one, after them.
+func (r *Reactor) triggers(w *Work) []Trigger {
+	caused := map[ident.Cause]bool{}
+	for _, e := range w.Events {
+		if e.Category == r.spec.Owns || e.Category == event.Stock {
+			caused[e.Cause] = true
+		}
+	}
+	var news, rings []Trigger
+	for _, it := range w.items {
+		switch it.trigger.Kind {
+		case Fact, Command:
+			if !caused[it.trigger.Cause] {
+				news = append(news, it.trigger)
+			}
+		case TimerRing: // its kind may mean something
+			rings = append([]Trigger{it.trigger}, rings...)
+		default:
+			rings = append(rings, it.trigger)
+		}
+	}
+	if len(rings) > 0 {
+		news = append(news, rings[0])
+	}
+	return news
+}
+
+// setAside takes works out that cannot be decided now: those whose fold failed.
+func (r *Reactor) setAside(ctx context.Context, works []*Work) ([]*Work, error) {
+	var good, bad []*Work
+	for _, w := range works {
+		if w.err != nil {
+			bad = append(bad, w)
+		} else {
+			good = append(good, w)
+		}
+	}
+	return good, r.putOff(ctx, bad)
+}
+
+// decision is what came of one work: its unit and what is to happen once that is stored.
+type decision struct {
+	work     *Work
+	unit     eventstore.Unit
+	requests []Request
+	state    *order.State
+}
+
+// decide asks the service about each trigger in turn; each sees what the ones before it led to.
+func (r *Reactor) decide(w *Work, now time.Time) (decision, error) {
+	d := decision{work: w, state: w.State}
+	ordinals := ordinalsOf(w.Events, r.spec.Owns)
+	appended := eventstore.Append{Entity: w.Entity, Category: r.spec.Owns, Expected: w.State.Version(r.spec.Owns)}
+	for _, t := range w.Triggers {
+		t.Extra = w.Extra
+		wanted, err := r.spec.Decide(d.state.Clone(), t, now)
+		if err != nil {
+			return d, err
+		}
+		appended.Events = append(appended.Events, r.add(&d, wanted, t, now, ordinals)...)
+	}
+	if len(appended.Events) > 0 {
+		d.unit.Appends = []eventstore.Append{appended}
+	}
+	return d, nil
+}
+
+// add takes over what a decision wants, and returns its events as they will be stored.
+func (r *Reactor) add(d *decision, wanted Decision, t Trigger, now time.Time, ordinals map[ordinalKey]int) []event.New {
+	events := wanted.Events
+	for i := range events {
+		if events[i].Cause.IsZero() {
+			events[i].Cause = t.Cause
+		}
+		if events[i].OccurredAt.IsZero() {
+			events[i].OccurredAt = now
+			if t.Kind == Fact && t.Fact.GetOccurredAt() != nil {
+				events[i].OccurredAt = t.Fact.GetOccurredAt().AsTime()
+			}
+		}
+		// The store counts on from here within one append.
+		events[i].Ordinal = ordinals[ordinalKey{events[i].Cause, event.TypeOf(events[i].Message)}]
+	}
+	d.state = d.state.With(r.spec.Owns, events...)
+	d.requests = append(d.requests, wanted.Requests...)
+	r.addRows(&d.unit, d.work.Entity, wanted)
+	return events
+}
+
+// addRows takes over timers, names and the service's own rows.
+func (r *Reactor) addRows(u *eventstore.Unit, id ident.Entity, wanted Decision) {
+	for _, t := range wanted.Timers {
+		u.Timers = append(u.Timers, eventstore.Timer{
+			Service: r.spec.Service, ID: TimerID(r.spec.Service, id, t.Kind), Entity: id, Kind: t.Kind, DueAt: t.At, Refs: t.Refs,
+		})
+	}
+	for _, kind := range wanted.Clear {
+		u.Clear = append(u.Clear, TimerID(r.spec.Service, id, kind))
+	}
+	for _, ref := range wanted.Links {
+		u.Links = append(u.Links, eventstore.Link{Ref: ref, Entity: id})
+	}
+	u.Wake = append(u.Wake, wanted.Wake...)
+	if wanted.Tx != nil {
+		before := u.Tx
+		u.Tx = wanted.Tx
+		if before != nil {
+			u.Tx = chain(before, wanted.Tx)
+		}
+	}
+}
+
+type ordinalKey struct {
+	cause     ident.Cause
+	eventType string
+}
+
+// ordinalsOf counts what each cause led to before, by type.
+func ordinalsOf(events []event.Recorded, c event.Category) map[ordinalKey]int {
+	counts := map[ordinalKey]int{}
+	for _, e := range events {
+		if e.Category == c {
+			counts[ordinalKey{e.Cause, e.Type}]++
+		}
+	}
+	return counts
+}
+
+func empty(u eventstore.Unit) bool {
+	return len(u.Appends) == 0 && len(u.Timers) == 0 && len(u.Clear) == 0 && len(u.Links) == 0 && len(u.Wake) == 0 && u.Tx == nil
+}
+
+// errPanic marks a decision or a fold that panicked: a mistake in the program, kept to its entity.
+var errPanic = errors.New("panic")
+
+func guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// givenUp says that trying again will not help.
+func givenUp(err error) bool {
+	k := fault.KindOf(err)
+	return k == fault.Rejected || k == fault.Invalid
+}

@@ -1,0 +1,288 @@
+package reactor
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/orderflow/orderflow/pkg/bus"
+	"github.com/orderflow/orderflow/pkg/eventstore"
+	"github.com/orderflow/orderflow/pkg/ident"
+
+	commandv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/command/v1"
+	envelopev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/envelope/v1"
+	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
+)
+
+// item is one trigger on its way, with what has to be ended when it is done.
+type item struct {
+	entity  ident.Entity // zero: only references lead to it
+	trigger Trigger
+	ordinal int // of the fact in its delivery
+	hold    *hold
+	timer   *eventstore.Timer
+	attempt int
+}
+
+// hold is a message whose parts are all to be done before it is acked.
+type hold struct {
+	msg  jetstream.Msg
+	open atomic.Int32
+}
+
+func (h *hold) done() {
+	if h != nil && h.open.Add(-1) == 0 {
+		_ = h.msg.Ack() // a lost ack brings the message again, which does no harm
+	}
+}
+
+// read takes a message apart.
+func (r *Reactor) read(m jetstream.Msg) ([]*item, error) {
+	h := &hold{msg: m}
+	var items []*item
+	var err error
+	switch kind, _, _ := strings.Cut(m.Subject(), "."); kind {
+	case "intake":
+		items, err = r.readDelivery(m.Data())
+	case "events":
+		items, err = readDoorbell(m.Data())
+	case "commands":
+		items, err = readCommand(m.Data())
+	default:
+		return nil, fmt.Errorf("subject %s is none of ours", m.Subject())
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.open.Store(int32(len(items))) //nolint:gosec // a delivery has few facts
+	for _, it := range items {
+		it.hold = h
+	}
+	return items, nil
+}
+
+func (r *Reactor) readDelivery(data []byte) ([]*item, error) {
+	d := &intakev1.Delivery{}
+	if err := proto.Unmarshal(data, d); err != nil {
+		return nil, fmt.Errorf("decode a delivery: %w", err)
+	}
+	d.Body, d.Headers = nil, nil
+	var items []*item
+	for n, f := range d.GetFacts() {
+		if bus.OwnerOf(f) == r.spec.Facts {
+			items = append(items, factItem(d, f, n))
+		}
+	}
+	return items, nil
+}
+
+func factItem(d *intakev1.Delivery, f *intakev1.Fact, ordinal int) *item {
+	var id ident.Delivery
+	copy(id[:], d.GetId())
+	it := &item{ordinal: ordinal, trigger: Trigger{
+		Kind: Fact, Cause: ident.Fact(id, ordinal, d.GetRevision()), Report: ident.Fact(id, ordinal, 0), Revision: d.GetRevision(),
+		Fact: f, Delivery: d, At: d.GetReceivedAt().AsTime(),
+	}}
+	it.entity, _ = bus.EntityOf(f)
+	return it
+}
+
+func readDoorbell(data []byte) ([]*item, error) {
+	d := &envelopev1.Doorbell{}
+	if err := proto.Unmarshal(data, d); err != nil {
+		return nil, fmt.Errorf("decode a doorbell: %w", err)
+	}
+	if len(d.GetEntityId()) != len(ident.Entity{}) || len(d.GetEventId()) != len(ident.Cause{}) {
+		return nil, fmt.Errorf("a doorbell without entity or event")
+	}
+	return []*item{{entity: ident.Entity(d.GetEntityId()), trigger: Trigger{
+		Kind: Ring, Cause: ident.Cause(d.GetEventId()), At: d.GetRecordedAt().AsTime(),
+	}}}, nil
+}
+
+func readCommand(data []byte) ([]*item, error) {
+	c := &commandv1.Command{}
+	if err := proto.Unmarshal(data, c); err != nil {
+		return nil, fmt.Errorf("decode a command: %w", err)
+	}
+	if len(c.GetEntityId()) != len(ident.Entity{}) || len(c.GetId()) != len(ident.Cause{}) {
+		return nil, fmt.Errorf("a command without id or entity")
+	}
+	return []*item{{entity: ident.Entity(c.GetEntityId()), trigger: Trigger{Kind: Command, Cause: ident.Cause(c.GetId()), Command: c}}}, nil
+}
+
+// Kinds of timers that the loop itself writes; all others are a service's own.
+const (
+	timerFact    = "fact:"
+	timerCommand = "command"
+	timerRetry   = "retry"
+)
+
+// fromTimer makes a timer's row the trigger that it stands for.
+func fromTimer(t eventstore.Timer) (*item, error) {
+	it := &item{}
+	switch {
+	case strings.HasPrefix(t.Kind, timerFact):
+		d := &intakev1.Delivery{}
+		ordinal, err := strconv.Atoi(strings.TrimPrefix(t.Kind, timerFact))
+		if err != nil || proto.Unmarshal(t.Payload, d) != nil || len(d.GetFacts()) != 1 {
+			return nil, fmt.Errorf("timer %s holds no fact", t.ID)
+		}
+		it = factItem(d, d.GetFacts()[0], ordinal)
+	case t.Kind == timerCommand:
+		items, err := readCommand(t.Payload)
+		if err != nil {
+			return nil, fmt.Errorf("timer %s: %w", t.ID, err)
+		}
+		it = items[0]
+	default:
+		it.trigger = Trigger{Kind: TimerRing, Cause: t.ID, TimerKind: t.Kind, At: t.DueAt}
+	}
+	if !t.Entity.IsZero() {
+		it.entity = t.Entity
+	}
+	it.timer, it.attempt = &t, t.Attempt
+	return it, nil
+}
+
+// asTimer is the row that brings an item back later: at a time, or when one of its references is linked.
+func (r *Reactor) asTimer(it *item, at time.Time, refs []string) (eventstore.Timer, error) {
+	t := eventstore.Timer{Service: r.spec.Service, ID: it.trigger.Cause, Entity: it.entity, DueAt: at, Refs: refs, Attempt: it.attempt + 1}
+	var err error
+	switch it.trigger.Kind {
+	case Fact:
+		d := proto.Clone(it.trigger.Delivery).(*intakev1.Delivery) //nolint:forcetypeassert // Clone keeps the type
+		d.Facts = []*intakev1.Fact{it.trigger.Fact}
+		t.Kind = timerFact + strconv.Itoa(it.ordinal)
+		t.Payload, err = proto.Marshal(d)
+	case Command:
+		t.Kind = timerCommand
+		t.Payload, err = proto.Marshal(it.trigger.Command)
+	case TimerRing:
+		t.Kind, t.ID = it.trigger.TimerKind, it.timer.ID
+	default:
+		t.Kind, t.ID = timerRetry, TimerID(r.spec.Service, it.entity, timerRetry)
+	}
+	if err != nil {
+		return t, fmt.Errorf("put off: %w", err)
+	}
+	return t, nil
+}
+
+// end acks the message and takes the timer away, once everything that it led to is stored.
+func (r *Reactor) end(ctx context.Context, items ...*item) {
+	var timers []eventstore.Timer
+	for _, it := range items {
+		if it.timer != nil {
+			timers = append(timers, *it.timer)
+		}
+	}
+	if len(timers) > 0 {
+		if err := r.deps.Store.EndTimers(ctx, timers); err != nil {
+			r.deps.Log.Warn().Err(err).Msg("timers ring once more") // harmless: they find nothing to do
+		}
+	}
+	for _, it := range items {
+		it.hold.done()
+	}
+}
+
+// unique drops what is in the batch twice: the same fact or command, of which one is enough.
+func (r *Reactor) unique(batch []*item) []*item {
+	seen := map[ident.Cause]bool{}
+	var kept []*item
+	for _, it := range batch {
+		if k := it.trigger.Kind; (k == Fact || k == Command) && seen[it.trigger.Cause] {
+			it.hold.done()
+			continue
+		}
+		seen[it.trigger.Cause] = true
+		kept = append(kept, it)
+	}
+	return kept
+}
+
+// locate finds the entity of facts that only name references, and parks those of which nobody knows where they lead.
+func (r *Reactor) locate(ctx context.Context, batch []*item) ([]*item, error) {
+	var located, lost []*item
+	var refs []string
+	for _, it := range batch {
+		if it.entity.IsZero() {
+			lost = append(lost, it)
+			refs = append(refs, it.trigger.Fact.GetReferences()...)
+		} else {
+			located = append(located, it)
+		}
+	}
+	if len(lost) == 0 {
+		return located, nil
+	}
+	known, err := r.deps.Store.Resolve(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	var parked []eventstore.Timer
+	waiting := map[ident.Cause]*item{}
+	for _, it := range lost {
+		if id, ok := first(known, it.trigger.Fact.GetReferences()); ok {
+			it.entity = id
+			located = append(located, it)
+			continue
+		}
+		t, err := r.asTimer(it, time.Time{}, it.trigger.Fact.GetReferences())
+		if err != nil {
+			return nil, err
+		}
+		t.Attempt = 0
+		parked, waiting[t.ID] = append(parked, t), it
+	}
+	if len(parked) == 0 {
+		return located, nil
+	}
+	linked, err := r.deps.Store.Park(ctx, parked)
+	if err != nil {
+		return nil, err
+	}
+	for cause, it := range waiting {
+		if id, ok := linked[cause]; ok {
+			it.entity = id
+			located = append(located, it)
+			continue
+		}
+		r.metrics.parked.Inc()
+		it.timer = nil // the row stays: it is what waits
+		it.hold.done()
+	}
+	return located, nil
+}
+
+func first(known map[string]ident.Entity, refs []string) (ident.Entity, bool) {
+	for _, ref := range refs {
+		if id, ok := known[ref]; ok {
+			return id, true
+		}
+	}
+	return ident.Entity{}, false
+}
+
+// group makes one work of everything about one entity, in the order of arrival.
+func group(items []*item) []*Work {
+	var works []*Work
+	byEntity := map[ident.Entity]*Work{}
+	for _, it := range items {
+		w := byEntity[it.entity]
+		if w == nil {
+			w = &Work{Entity: it.entity}
+			byEntity[it.entity] = w
+			works = append(works, w)
+		}
+		w.items = append(w.items, it)
+	}
+	return works
+}

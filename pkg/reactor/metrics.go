@@ -1,0 +1,43 @@
+package reactor
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	batch     prometheus.Histogram
+	appended  *prometheus.CounterVec
+	conflicts prometheus.Counter
+	retries   prometheus.Counter
+	parked    prometheus.Counter
+	dead      prometheus.Counter
+	swept     prometheus.Counter
+	inFlight  prometheus.Gauge
+}
+
+// newMetrics registers what the loop counts. Without a registry it counts for nobody.
+func newMetrics(registry prometheus.Registerer, service string) *metrics {
+	labels := prometheus.Labels{"service": service}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "orderflow", Name: name, Help: help, ConstLabels: labels})
+	}
+	m := &metrics{
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "orderflow", Name: "batch_messages", Help: "Messages handled in one turn of the loop.",
+			Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256}, ConstLabels: labels,
+		}),
+		appended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "orderflow", Name: "events_appended_total", Help: "Events appended, by type.", ConstLabels: labels,
+		}, []string{"type"}),
+		conflicts: counter("append_conflicts_total", "Decisions that were made again because somebody was faster."),
+		retries:   counter("retries_total", "Messages put off to a timer."),
+		parked:    counter("parked_total", "Facts that wait for what they refer to."),
+		dead:      counter("dead_total", "Messages given up on."),
+		swept:     counter("outbox_swept_total", "Appends that were told by the sweeper."),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "orderflow", Name: "calls_in_flight", Help: "Calls to the outside under way or waiting.", ConstLabels: labels,
+		}),
+	}
+	if registry != nil {
+		registry.MustRegister(m.batch, m.appended, m.conflicts, m.retries, m.parked, m.dead, m.swept, m.inFlight)
+	}
+	return m
+}

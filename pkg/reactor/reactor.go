@@ -1,0 +1,237 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderflow/orderflow/pkg/bus"
+	"github.com/orderflow/orderflow/pkg/eventstore"
+	"github.com/orderflow/orderflow/pkg/ident"
+)
+
+// batchMost is how many messages one turn of the loop takes: enough to share a transaction, few enough to answer in
+// milliseconds.
+const batchMost = 256
+
+// Reactor runs one service's loop.
+type Reactor struct {
+	spec    Spec
+	deps    Deps
+	metrics *metrics
+	inbox   chan *item
+	calls   *pool
+	// background are publishes and calls that go on beside the loop; drained before Run returns.
+	background sync.WaitGroup
+
+	mu        sync.Mutex
+	published []eventstore.OutboxID
+}
+
+// New makes a reactor. It panics on a spec that cannot work, which is a mistake in the program.
+func New(spec Spec, deps Deps) *Reactor {
+	if spec.Service == "" || (spec.Decide == nil) == (spec.Batch == nil) {
+		panic(fmt.Sprintf("reactor %q: a service has a name and either Decide or Batch", spec.Service))
+	}
+	if deps.Clock == nil {
+		deps.Clock = time.Now
+	}
+	r := &Reactor{spec: spec, deps: deps, metrics: newMetrics(deps.Registry, spec.Service), inbox: make(chan *item, batchMost)}
+	if spec.Calls != nil {
+		r.calls = newPool(spec.Calls.Workers)
+	}
+	return r
+}
+
+// Run handles messages until ctx ends; then it stops fetching, finishes what is in hand and returns.
+func (r *Reactor) Run(ctx context.Context) error {
+	consuming, err := r.consume(ctx)
+	if err != nil {
+		return err
+	}
+	// What is in hand is finished after ctx has ended, within the time that the host gives.
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var helpers sync.WaitGroup
+	for _, help := range []func(context.Context){r.ringTimers, r.sweepOutbox, r.sweepEntities, r.flushPublished} {
+		helpers.Go(func() { help(ctx) })
+	}
+	r.loop(ctx, work)
+	for _, c := range consuming {
+		c.Stop()
+	}
+	helpers.Wait()
+	r.background.Wait()
+	return r.clearPublished(work)
+}
+
+func (r *Reactor) consume(ctx context.Context) ([]*bus.Consumption, error) {
+	var durables []bus.Durable
+	if r.spec.Facts != bus.OwnerNone {
+		durables = append(durables, bus.FactsDurable(r.spec.Service, r.spec.Facts))
+	}
+	if len(r.spec.Rings) > 0 {
+		durables = append(durables, bus.RingsDurable(r.spec.Service, r.spec.Rings...))
+	}
+	if r.spec.Commands {
+		durables = append(durables, bus.CommandsDurable(r.spec.Service))
+	}
+	var consuming []*bus.Consumption
+	for _, d := range durables {
+		d.Single = r.spec.Single
+		c, err := bus.Consume(ctx, r.deps.JS, d, func(m jetstream.Msg) { r.receive(ctx, m) }, func(err error) {
+			r.deps.Log.Warn().Err(err).Msg("broker")
+		})
+		if err != nil {
+			for _, c := range consuming {
+				c.Stop()
+			}
+			return nil, err
+		}
+		consuming = append(consuming, c)
+	}
+	return consuming, nil
+}
+
+// receive takes a message apart and queues its parts; it waits while the loop is busy, which slows pulling down.
+func (r *Reactor) receive(ctx context.Context, m jetstream.Msg) {
+	items, err := r.read(m)
+	if err != nil {
+		r.bury(context.WithoutCancel(ctx), m, "undecodable", err)
+		return
+	}
+	if len(items) == 0 {
+		_ = m.Ack() // nothing in it for us; if the ack is lost it comes again and is nothing again
+		return
+	}
+	for _, it := range items {
+		select {
+		case r.inbox <- it:
+		case <-ctx.Done():
+			return // not acked: it is delivered again
+		}
+	}
+}
+
+// loop takes what is there, up to a batch, and handles it; with nothing there it waits.
+func (r *Reactor) loop(ctx, work context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case first := <-r.inbox:
+			r.handle(work, ctx.Done(), r.fill(first))
+		}
+	}
+}
+
+func (r *Reactor) fill(first *item) []*item {
+	batch := []*item{first}
+	for len(batch) < batchMost {
+		select {
+		case it := <-r.inbox:
+			batch = append(batch, it)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// handle decides about a batch. Trouble with the database or the broker is waited out here: nothing else could be done
+// meanwhile, and what is not acked comes again if we are stopped.
+func (r *Reactor) handle(ctx context.Context, stop <-chan struct{}, batch []*item) {
+	r.metrics.batch.Observe(float64(len(batch)))
+	pause := 100 * time.Millisecond
+	for {
+		err := r.try(ctx, batch)
+		if err == nil {
+			return
+		}
+		if errors.Is(err, context.Canceled) {
+			return
+		}
+		r.deps.Log.Warn().Err(err).Int("messages", len(batch)).Dur("retry_in", pause).Msg("batch failed")
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, 5*time.Second)
+		case <-stop:
+			return
+		}
+	}
+}
+
+// try brings every item of the batch to an end: decided and stored, parked, put off, or given up.
+func (r *Reactor) try(ctx context.Context, batch []*item) error {
+	batch = r.unique(batch)
+	located, err := r.locate(ctx, batch)
+	if err != nil {
+		return err
+	}
+	works := group(located)
+	for attempt := 0; len(works) > 0; attempt++ {
+		left, err := r.round(ctx, works, attempt)
+		if err != nil {
+			return err
+		}
+		works = left
+	}
+	return nil
+}
+
+// conflictsMost is how often an entity is decided anew before it is put off to a timer.
+const conflictsMost = 8
+
+// round decides about works once and returns those that met a conflict.
+func (r *Reactor) round(ctx context.Context, works []*Work, attempt int) ([]*Work, error) {
+	if attempt > conflictsMost {
+		for _, w := range works {
+			w.err = fmt.Errorf("%d conflicts in a row", attempt)
+		}
+		return nil, r.putOff(ctx, works)
+	}
+	if attempt == 0 {
+		return r.decideAndStore(ctx, works)
+	}
+	// Alone, so that one contested entity does not undo its neighbours again.
+	var left []*Work
+	for _, w := range works {
+		again, err := r.decideAndStore(ctx, []*Work{w})
+		if err != nil {
+			return nil, err
+		}
+		left = append(left, again...)
+	}
+	return left, nil
+}
+
+func (r *Reactor) decideAndStore(ctx context.Context, works []*Work) ([]*Work, error) {
+	if err := r.load(ctx, works); err != nil {
+		return nil, err
+	}
+	works, err := r.setAside(ctx, works)
+	if err != nil {
+		return nil, err
+	}
+	if r.spec.Enrich != nil {
+		if err := r.spec.Enrich(ctx, works); err != nil {
+			return nil, fmt.Errorf("read what decisions need: %w", err)
+		}
+	}
+	if r.spec.Batch != nil {
+		return r.storeBatch(ctx, works)
+	}
+	return r.storeEach(ctx, works)
+}
+
+func entities(works []*Work) []ident.Entity {
+	ids := make([]ident.Entity, len(works))
+	for i, w := range works {
+		ids[i] = w.Entity
+	}
+	return ids
+}

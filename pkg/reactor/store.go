@@ -1,0 +1,205 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/orderflow/orderflow/pkg/eventstore"
+	"github.com/orderflow/orderflow/pkg/ident"
+)
+
+// storeEach decides about every work by itself and stores all of it at once. It returns the works that met a conflict.
+func (r *Reactor) storeEach(ctx context.Context, works []*Work) ([]*Work, error) {
+	now := r.deps.Clock().UTC()
+	var decisions []decision
+	var failed []*Work
+	for _, w := range works {
+		var d decision
+		w.err = guarded(func() (err error) {
+			d, err = r.decide(w, now)
+			return err
+		})
+		if w.err != nil {
+			failed = append(failed, w)
+		} else {
+			decisions = append(decisions, d)
+		}
+	}
+	if err := r.putOff(ctx, failed); err != nil {
+		return nil, err
+	}
+	return r.store(ctx, decisions)
+}
+
+// store appends what was decided. Decisions without anything to store are simply done.
+func (r *Reactor) store(ctx context.Context, decisions []decision) ([]*Work, error) {
+	var units []eventstore.Unit
+	var owners []int
+	for i, d := range decisions {
+		if !empty(d.unit) {
+			units, owners = append(units, d.unit), append(owners, i)
+		}
+	}
+	outcomes, err := r.append(ctx, units)
+	if err != nil {
+		return nil, err
+	}
+	conflicted := map[int]bool{}
+	var again []*Work
+	for u, outcome := range outcomes {
+		if outcome == eventstore.Conflict {
+			conflicted[owners[u]] = true
+			again = append(again, decisions[owners[u]].work)
+		}
+	}
+	var done []*item
+	for i, d := range decisions {
+		switch {
+		case conflicted[i]:
+		case len(d.requests) > 0:
+			r.call(d.work.Entity, d.state, d.requests, d.work.items)
+		default:
+			done = append(done, d.work.items...)
+		}
+	}
+	r.end(ctx, done...)
+	r.metrics.conflicts.Add(float64(len(again)))
+	return again, nil
+}
+
+// storeBatch lets the service decide about the whole batch. A unit that is in conflict sends back every work that has
+// an entity in it.
+func (r *Reactor) storeBatch(ctx context.Context, works []*Work) ([]*Work, error) {
+	if len(works) == 0 {
+		return nil, nil
+	}
+	var units []eventstore.Unit
+	err := guarded(func() (err error) {
+		units, err = r.spec.Batch(ctx, works, r.deps.Clock().UTC())
+		return err
+	})
+	switch {
+	case err == nil:
+	case len(works) > 1 && (errors.Is(err, errPanic) || givenUp(err)):
+		return works, nil // alone, each of them shows whose trouble it is
+	case errors.Is(err, errPanic) || givenUp(err):
+		works[0].err = err
+		return nil, r.putOff(ctx, works)
+	default:
+		return nil, err
+	}
+	outcomes, err := r.append(ctx, units)
+	if err != nil {
+		return nil, err
+	}
+	conflicted := map[ident.Entity]bool{}
+	for u, outcome := range outcomes {
+		if outcome == eventstore.Conflict {
+			for _, id := range entitiesOf(units[u]) {
+				conflicted[id] = true
+			}
+		}
+	}
+	var again []*Work
+	var done []*item
+	for _, w := range works {
+		if conflicted[w.Entity] {
+			again = append(again, w)
+		} else {
+			done = append(done, w.items...)
+		}
+	}
+	r.end(ctx, done...)
+	r.metrics.conflicts.Add(float64(len(again)))
+	return again, nil
+}
+
+func entitiesOf(u eventstore.Unit) []ident.Entity {
+	var ids []ident.Entity
+	for _, a := range u.Appends {
+		ids = append(ids, a.Entity)
+	}
+	for _, t := range u.Timers {
+		ids = append(ids, t.Entity)
+	}
+	return ids
+}
+
+// append stores units and sets the news of them on its way. It returns when they are stored; telling goes on beside.
+func (r *Reactor) append(ctx context.Context, units []eventstore.Unit) ([]eventstore.Outcome, error) {
+	if len(units) == 0 {
+		return nil, nil
+	}
+	published := r.takePublished()
+	result, err := r.deps.Store.Append(ctx, r.spec.Service, units, published)
+	if err != nil {
+		r.addPublished(published...)
+		return nil, err
+	}
+	for _, events := range result.Events {
+		for _, e := range events {
+			r.metrics.appended.WithLabelValues(e.Type).Inc()
+		}
+	}
+	if len(result.Doorbells) > 0 {
+		r.background.Go(func() { r.tell(context.WithoutCancel(ctx), result.Outbox, result.Doorbells) })
+	}
+	return result.Outcomes, nil
+}
+
+// putOff ends works that failed: given up with a copy in DEAD, or written as timers that try again later.
+func (r *Reactor) putOff(ctx context.Context, works []*Work) error {
+	var timers []eventstore.Timer
+	var ended []*item
+	for _, w := range works {
+		if givenUp(w.err) {
+			r.giveUp(ctx, w)
+			continue
+		}
+		r.note(ctx, w)
+		for _, it := range w.items {
+			t, err := r.asTimer(it, r.deps.Clock().Add(pause(it.attempt)), nil)
+			if err != nil {
+				return err
+			}
+			timers = append(timers, t)
+		}
+		ended = append(ended, w.items...)
+	}
+	if len(timers) == 0 {
+		return nil
+	}
+	if err := r.deps.Store.PutTimers(ctx, timers); err != nil {
+		return err
+	}
+	r.metrics.retries.Add(float64(len(timers)))
+	for _, it := range ended {
+		it.hold.done()
+	}
+	return nil
+}
+
+// note logs why a work is put off, and marks its entity stuck where only a better program can help.
+func (r *Reactor) note(ctx context.Context, w *Work) {
+	r.deps.Log.Warn().Err(w.err).Stringer("entity_id", w.Entity).Msg("put off")
+	if errors.Is(w.err, errPanic) || w.State == nil {
+		if err := r.deps.Store.MarkStuck(ctx, r.spec.Service, w.Entity, w.err.Error()); err != nil {
+			r.deps.Log.Warn().Err(err).Msg("not marked stuck")
+		}
+	}
+}
+
+// pause grows from a second to ten minutes.
+func pause(attempt int) time.Duration { return min(time.Second<<min(attempt, 10), 10*time.Minute) }
+
+func chain(a, b func(context.Context, pgx.Tx) error) func(context.Context, pgx.Tx) error {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		if err := a(ctx, tx); err != nil {
+			return err
+		}
+		return b(ctx, tx)
+	}
+}

@@ -1,0 +1,94 @@
+package reactor
+
+import (
+	"context"
+	"time"
+
+	"github.com/orderflow/orderflow/pkg/ident"
+)
+
+// Timers are looked at five times a second. A claimed one is ours for the lease; if we die it rings again after it.
+const (
+	ringEvery = 200 * time.Millisecond
+	ringMost  = 500
+	ringLease = 30 * time.Second
+)
+
+func (r *Reactor) ringTimers(ctx context.Context) {
+	every(ctx, ringEvery, func() {
+		for {
+			due, err := r.deps.Store.Due(ctx, r.spec.Service, ringMost, ringLease)
+			if err != nil {
+				if ctx.Err() == nil {
+					r.deps.Log.Warn().Err(err).Msg("timers")
+				}
+				return
+			}
+			for _, t := range due {
+				it, err := fromTimer(t)
+				if err != nil {
+					r.deps.Log.Error().Err(err).Msg("timer cannot be read; it stays")
+					continue
+				}
+				if !r.offer(ctx, it) {
+					return
+				}
+			}
+			if len(due) < ringMost {
+				return
+			}
+		}
+	})
+}
+
+func (r *Reactor) offer(ctx context.Context, it *item) bool {
+	select {
+	case r.inbox <- it:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// The sweep looks again at what moved lately, at start and now and then: it heals doorbells that were lost after they
+// were told (EVENTS keeps a day). It goes slowly, and once a day over everything.
+const (
+	sweepEvery  = time.Hour
+	sweepBack   = 2 * time.Hour
+	sweepAll    = 24
+	sweepAtOnce = 200
+)
+
+func (r *Reactor) sweepEntities(ctx context.Context) {
+	round := 0
+	every(ctx, sweepEvery, func() {
+		since := r.deps.Clock().Add(-sweepBack)
+		if round%sweepAll == sweepAll-1 {
+			since = time.Time{}
+		}
+		round++
+		if err := r.sweepSince(ctx, since); err != nil && ctx.Err() == nil {
+			r.deps.Log.Warn().Err(err).Msg("sweep")
+		}
+	})
+}
+
+func (r *Reactor) sweepSince(ctx context.Context, since time.Time) error {
+	if len(r.spec.Rings) == 0 {
+		return nil
+	}
+	var after ident.Entity
+	for {
+		ids, err := r.deps.Store.Moved(ctx, r.spec.Owns, since, after, sweepAtOnce)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		for _, id := range ids {
+			it := &item{entity: id, trigger: Trigger{Kind: Ring, Cause: ident.Named("sweep", r.spec.Service, id.String()), At: r.deps.Clock()}}
+			if !r.offer(ctx, it) {
+				return nil
+			}
+		}
+		after = ids[len(ids)-1]
+	}
+}
