@@ -1,0 +1,63 @@
+package money
+
+import (
+	"fmt"
+	"strings"
+)
+
+// exponents of ISO 4217: how many decimal digits a currency's minor unit has. What is not listed here and is in
+// twoDigits has two.
+var exponents = map[string]int{
+	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0, "UYI": 0,
+	"VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+	"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
+	"CLF": 4, "UYW": 4,
+}
+
+const twoDigits = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW " +
+	"CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD " +
+	"KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD " +
+	"PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD " +
+	"TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG"
+
+// Exponent is how many decimal digits a currency's minor unit has.
+func Exponent(currency string) (int, error) {
+	if e, ok := exponents[currency]; ok {
+		return e, nil
+	}
+	if len(currency) == 3 && !strings.Contains(currency, " ") && strings.Contains(twoDigits, currency) {
+		return 2, nil
+	}
+	return 0, fmt.Errorf("%q: %w", currency, ErrUnknownCurrency)
+}
+
+// stripeExponents are the currencies that Stripe counts in whole units though ISO 4217 gives them two digits, or the
+// other way round. Source: the list of zero-decimal currencies and special cases in Stripe's documentation on currencies.
+var stripeExponents = map[string]int{"MGA": 0, "ISK": 2, "UGX": 2}
+
+// FromStripe turns Stripe's integer amount into minor units of ISO 4217. Stripe counts some currencies otherwise than
+// ISO does; an amount that ISO's minor unit cannot hold exactly is an error.
+func FromStripe(amount int64, currency string) (Amount, error) {
+	iso, err := Exponent(currency)
+	if err != nil {
+		return Amount{amount, currency}, err
+	}
+	theirs, special := stripeExponents[currency]
+	if !special {
+		return Amount{amount, currency}, nil
+	}
+	for ; theirs < iso; theirs++ {
+		a, err := Amount{amount, currency}.Times(10)
+		if err != nil {
+			return Amount{}, err
+		}
+		amount = a.Minor
+	}
+	for ; theirs > iso; theirs-- {
+		if amount%10 != 0 {
+			return Amount{}, fmt.Errorf("%d of Stripe's %s: %w", amount, currency, ErrTooFine)
+		}
+		amount /= 10
+	}
+	return Amount{amount, currency}, nil
+}
