@@ -56,6 +56,8 @@ type Unit struct {
 	// Freed are SKUs of which there is more than before: whoever waits for them is to look again.
 	Freed []string
 	Taken []Taken
+	// Looked are versions of SKUs at which somebody decided to wait; they must not have moved when that is written.
+	Looked map[ident.Entity]int
 }
 
 // batch is the stock as a plan works on it.

@@ -3,7 +3,6 @@ package inventory
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -22,8 +21,8 @@ type Ask struct {
 	Cause  ident.Cause
 	// Order is the order's state; nil for a move.
 	Order *order.State
-	// Rechecked says that nothing is new: it is the second look at an order that was parked a moment ago.
-	Rechecked bool
+	// Before counts what the cause led to before in the order's stream, by type: a timer rings more than once.
+	Before map[string]int
 	// Last is what was last reserved for the order, whether or not it still is.
 	Last []*inventoryv1.Allocation
 	// Unknown names a command to an order that inventory does not know; it is refused.
@@ -227,10 +226,7 @@ func (b *batch) backorder(r *result, demand map[string]int64, held quantities) {
 	slices.Sort(r.waits)
 	b.release(r, held)
 	if sameShortages(shortages, inv.Shortages) {
-		if r.ask.Rechecked {
-			r.waits = nil // it waits as it did
-		}
-		return
+		return // nothing new to say; it waits on
 	}
 	deadline := inv.Deadline
 	if len(inv.Shortages) == 0 {
@@ -272,13 +268,7 @@ type result struct {
 }
 
 func (r *result) emit(b *batch, m proto.Message) {
-	r.events = append(r.events, event.New{Message: m, Cause: again(r.ask.Cause, r.ask.Order.Version(event.Inventory)), OccurredAt: b.now})
-}
-
-// again is a cause that no earlier event of the stream has, though the same bell or timer may have rung before.
-func again(cause ident.Cause, version int) ident.Cause {
-	if version == 0 {
-		return cause
-	}
-	return ident.Named("again", cause.String(), strconv.Itoa(version))
+	r.events = append(r.events, event.New{
+		Message: m, Cause: r.ask.Cause, OccurredAt: b.now, Ordinal: r.ask.Before[event.TypeOf(m)],
+	})
 }

@@ -34,7 +34,7 @@ func (b *batch) units(results []*result) []Unit {
 			n = len(units)
 			at[root], units = n, append(units, Unit{})
 		}
-		units[n].add(r)
+		units[n].add(r, b)
 		for _, id := range sortedIDs(r.skus) {
 			if s := b.shelves[id]; s != nil {
 				units[n].put(s, b)
@@ -49,12 +49,18 @@ func (r *result) matters() bool {
 	return len(r.events) > 0 || len(r.waits) > 0 || r.settled || r.ask.Move != nil
 }
 
-func (u *Unit) add(r *result) {
+func (u *Unit) add(r *result, b *batch) {
 	if len(r.events) > 0 {
 		u.Orders = append(u.Orders, Stream{Entity: r.ask.Entity, Expected: r.ask.Order.Version(event.Inventory), Events: r.events})
 	}
 	if len(r.waits) > 0 {
 		u.Waits = append(u.Waits, Wait{Entity: r.ask.Entity, SKUs: r.waits})
+		if u.Looked == nil {
+			u.Looked = map[ident.Entity]int{}
+		}
+		for _, sku := range r.waits {
+			u.Looked[ident.SKU(sku)] = b.stock[ident.SKU(sku)].Version
+		}
 	}
 	if r.settled {
 		u.Settled = append(u.Settled, r.ask.Entity)
