@@ -1,0 +1,129 @@
+// Package testkit is what tests share: a real Postgres and a real nats-server, started by the tests themselves.
+package testkit
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/orderflow/orderflow/pkg/eventstore"
+	"github.com/orderflow/orderflow/pkg/postgres"
+	"github.com/orderflow/orderflow/pkg/seal"
+)
+
+// template is the database that every test's own is copied from, with the event store's tables in it.
+const template = "template_orderflow"
+
+var private struct {
+	once   sync.Once
+	server *postgres.Server
+	dir    string
+	err    error
+}
+
+// Main runs a package's tests and stops what they started. A package whose tests use DB calls it from its TestMain.
+func Main(m *testing.M) {
+	code := m.Run()
+	if private.server != nil {
+		private.server.Stop()
+		_ = os.RemoveAll(private.dir)
+	}
+	os.Exit(code)
+}
+
+// start runs one Postgres for this test process. It forgets everything in a power cut, which tests do not have.
+func start() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	cache, err := Cache()
+	if err != nil {
+		private.err = err
+		return
+	}
+	binaries, err := postgres.Find(ctx, cache, func(string) {})
+	if err != nil {
+		private.err = err
+		return
+	}
+	private.dir, private.err = os.MkdirTemp("", "orderflow-test-*")
+	if private.err == nil {
+		private.err = os.Chmod(private.dir, 0o755) //nolint:gosec // Postgres may run as another user
+	}
+	if private.err != nil {
+		return
+	}
+	private.server, private.err = postgres.Start(ctx, postgres.Options{Binaries: binaries, DataDir: private.dir, Settings: map[string]string{
+		"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB",
+	}})
+	if private.err == nil {
+		private.err = private.server.EnsureDatabase(ctx, template)
+	}
+	if private.err == nil {
+		private.err = eventstore.Migrate(ctx, private.server.URL(template))
+	}
+}
+
+// Cache is where fetched programs are kept between runs.
+func Cache() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "orderflow"), nil
+}
+
+// DSN is a migrated database of the test's own, dropped when it ends.
+func DSN(t testing.TB) string {
+	t.Helper()
+	private.once.Do(start)
+	require.NoError(t, private.err)
+	var random [6]byte
+	rand.Read(random[:]) //nolint:errcheck // never fails
+	name := "test_" + hex.EncodeToString(random[:])
+	exec(t, "CREATE DATABASE "+name+" TEMPLATE "+template)
+	t.Cleanup(func() { exec(t, "DROP DATABASE "+name+" WITH (FORCE)") })
+	return private.server.URL(name)
+}
+
+func exec(t testing.TB, sql string) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, private.server.URL("postgres"))
+	require.NoError(t, err)
+	defer conn.Close(ctx) //nolint:errcheck // nothing is lost with it
+	_, err = conn.Exec(ctx, sql)
+	require.NoError(t, err)
+}
+
+// DB is a pool on a database of the test's own.
+func DB(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(context.Background(), DSN(t))
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// Vault seals with a key of the test's own.
+func Vault(t testing.TB, pool *pgxpool.Pool) *seal.Vault {
+	t.Helper()
+	vault, err := seal.NewVault(pool, [][32]byte{{1, 2, 3}})
+	require.NoError(t, err)
+	return vault
+}
+
+// Store is an event store on a database of the test's own.
+func Store(t testing.TB) (*eventstore.Store, *pgxpool.Pool) {
+	t.Helper()
+	pool := DB(t)
+	return eventstore.New(pool, Vault(t, pool)), pool
+}
