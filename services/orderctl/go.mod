@@ -2,19 +2,6 @@ module github.com/orderflow/orderflow/services/orderctl
 
 go 1.26.0
 
-require (
-	github.com/orderflow/orderflow/pkg v0.0.0
-	github.com/orderflow/orderflow/services/fraud v0.0.0
-	github.com/orderflow/orderflow/services/fulfillment v0.0.0
-	github.com/orderflow/orderflow/services/ingress v0.0.0
-	github.com/orderflow/orderflow/services/inventory v0.0.0
-	github.com/orderflow/orderflow/services/notifier v0.0.0
-	github.com/orderflow/orderflow/services/orders v0.0.0
-	github.com/orderflow/orderflow/services/payment v0.0.0
-	github.com/orderflow/orderflow/services/projector v0.0.0
-	github.com/orderflow/orderflow/services/sandbox v0.0.0
-)
-
 replace github.com/orderflow/orderflow/pkg => ../../pkg
 
 replace github.com/orderflow/orderflow/services/ingress => ../ingress

@@ -1,0 +1,150 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/orderflow/orderflow/pkg/bus"
+	"github.com/orderflow/orderflow/pkg/eventstore"
+	"github.com/orderflow/orderflow/pkg/seal"
+)
+
+// connections are one service's own, so that each can have a role and a user of its own.
+type connections struct {
+	pool *pgxpool.Pool
+	nats *nats.Conn
+}
+
+func (c *connections) close() {
+	if c.nats != nil {
+		c.nats.Close()
+	}
+	if c.pool != nil {
+		c.pool.Close()
+	}
+}
+
+// connect opens what a service needs and fills it into d.
+func connect(ctx context.Context, s Settings, service Service, o Options, d *Deps) (*connections, error) {
+	c := &connections{}
+	if service.Database {
+		if err := c.database(ctx, s, service, d); err != nil {
+			c.close()
+			return nil, err
+		}
+	}
+	if service.Broker {
+		if err := c.broker(s, service, o, d); err != nil {
+			c.close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *connections) database(ctx context.Context, s Settings, service Service, d *Deps) error {
+	pool, err := OpenPool(ctx, s.DatabaseURL, service.Name, s.DatabaseSize)
+	if err != nil {
+		return err
+	}
+	c.pool = pool
+	if err := migrated(ctx, s.DatabaseURL, service); err != nil {
+		return err
+	}
+	masters, err := seal.ParseMasters(s.MasterKey)
+	if err != nil {
+		return err
+	}
+	if d.Vault, err = seal.NewVault(pool, masters); err != nil {
+		return err
+	}
+	d.Pool, d.Store = pool, eventstore.New(pool, d.Vault)
+	return nil
+}
+
+// OpenPool connects to Postgres and makes sure that it answers. The name is shown in pg_stat_activity.
+func OpenPool(ctx context.Context, url, name string, size int32) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("DATABASE_URL cannot be read: it looks like postgres://user:password@host:5432/database")
+	}
+	config.MaxConns = max(size, 2)
+	config.ConnConfig.RuntimeParams["application_name"] = "orderflow-" + name
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Postgres: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("connect to Postgres: %w", err)
+	}
+	return pool, nil
+}
+
+// migrated refuses a database that lacks what this build needs.
+func migrated(ctx context.Context, url string, service Service) error {
+	for _, m := range []struct {
+		name string
+		fs   fs.FS
+	}{{"eventstore", nil}, {service.Name, service.Migrations}} {
+		if m.name != "eventstore" && m.fs == nil {
+			continue
+		}
+		pending, err := eventstore.Pending(ctx, url, m.name, m.fs)
+		if err != nil {
+			return err
+		}
+		if pending {
+			return fmt.Errorf("%s: the database is older than this program: run 'orderctl migrate' first", service.Name)
+		}
+	}
+	return nil
+}
+
+// Migrate brings the database up to what the services need.
+func Migrate(ctx context.Context, url string, services []Service) error {
+	if err := eventstore.Migrate(ctx, url); err != nil {
+		return err
+	}
+	for _, s := range services {
+		if s.Migrations != nil {
+			if err := eventstore.MigrateFS(ctx, url, s.Name, s.Migrations); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *connections) broker(s Settings, service Service, o Options, d *Deps) error {
+	conn, err := OpenNATS(s.NATSURL, service.Name, o.NATS...)
+	if err != nil {
+		return err
+	}
+	c.nats = conn
+	if d.JS, err = jetstream.New(conn); err != nil {
+		return fmt.Errorf("connect to JetStream: %w", err)
+	}
+	d.Bus = bus.NewPublisher(d.JS)
+	return nil
+}
+
+// OpenNATS connects, and stays connected: a server that goes away is waited for.
+func OpenNATS(url, name string, options ...nats.Option) (*nats.Conn, error) {
+	options = append([]nats.Option{
+		nats.Name("orderflow-" + name), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond),
+		nats.ReconnectBufSize(-1), // what cannot be sent is an error now, not a surprise later
+	}, options...)
+	conn, err := nats.Connect(url, options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS: %w", err)
+	}
+	return conn, nil
+}

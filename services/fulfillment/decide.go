@@ -1,0 +1,167 @@
+package fulfillment
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/orderflow/orderflow/pkg/event"
+	"github.com/orderflow/orderflow/pkg/order"
+	"github.com/orderflow/orderflow/pkg/reactor"
+
+	fulfillmentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fulfillment/v1"
+	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
+)
+
+// Timers of an order.
+const (
+	timerSettle   = "settle"
+	timerInFlight = "label_in_flight"
+	timerRetry    = "label_retry"
+	timerVoid     = "void_in_flight"
+)
+
+// Decide is the one entrance: the news itself first, then whatever follows from where the order now stands.
+func (r Rules) Decide(o *order.State, t reactor.Trigger, now time.Time) (reactor.Decision, error) {
+	d := &draft{state: o, now: now}
+	switch t.Kind {
+	case reactor.Fact:
+		d.scan(t.Fact)
+	case reactor.Command:
+		r.command(d, t.Command)
+	}
+	r.life(d)
+	return d.decision, nil
+}
+
+// draft collects a decision and keeps the state as it would be with it.
+type draft struct {
+	state    *order.State
+	now      time.Time
+	decision reactor.Decision
+}
+
+func (d *draft) emit(m proto.Message) { d.emitAt(m, d.now) }
+
+func (d *draft) emitAt(m proto.Message, at time.Time) {
+	e := event.New{Message: m, OccurredAt: at}
+	d.decision.Events = append(d.decision.Events, e)
+	d.state = d.state.With(event.Fulfillment, e)
+}
+
+func (d *draft) wake(kind string, at time.Time) {
+	d.decision.Timers = append(d.decision.Timers, reactor.Timer{Kind: kind, At: at})
+}
+
+func (d *draft) ask(q reactor.Request) { d.decision.Requests = append(d.decision.Requests, q) }
+
+// life looks at the order as a whole. Every part of it does nothing if there is nothing to do.
+func (r Rules) life(d *draft) {
+	o := d.state
+	if o.Order.Historic {
+		return
+	}
+	r.inquire(d)
+	if o.Order.Cancelling() && !o.Answered(o.Fulfillment.Closed) {
+		r.converse(d)
+		return
+	}
+	r.voidUnwanted(d)
+	r.purchase(d)
+}
+
+// inquire asks the carrier about attempts whose time is over without an answer: whoever made the call has died, or the
+// call had no answer.
+func (r Rules) inquire(d *draft) {
+	for _, sh := range d.state.Fulfillment.Shipments {
+		if sh.Tracking == "" && !sh.InFlightUntil.IsZero() && !d.now.Before(sh.InFlightUntil) {
+			d.ask(lookup{Shipment: sh.ID, Attempt: sh.Attempt})
+			d.wake(timerInFlight, d.now.Add(r.inFlight()))
+		}
+	}
+}
+
+// purchase asks for the label of the latest release, once everything that may keep it back is out of the way.
+func (r Rules) purchase(d *draft) {
+	o := d.state
+	release := o.Order.LatestRelease()
+	if release == nil || o.Fulfillment.Shipped() || closedGate(o) != "" || !sameLines(release.Lines, o.Wanted()) {
+		return
+	}
+	id := o.ShipmentID(release.Number)
+	if slices.ContainsFunc(o.Fulfillment.Shipments, func(s order.Shipment) bool { return s.ID != id && s.Active() }) {
+		return // an earlier release has a label, or may yet get one: that is voided first
+	}
+	switch sh := o.Fulfillment.Shipment(id); {
+	case sh == nil && d.now.Before(release.At.Add(r.SettleDelay)):
+		d.wake(timerSettle, release.At.Add(r.SettleDelay))
+	case sh == nil:
+		r.start(d, release, 1)
+	case sh.Voided, sh.Active():
+	case sh.GivenUp && !goOn(o):
+	case d.now.Before(sh.RetryAt):
+		d.wake(timerRetry, sh.RetryAt)
+	default:
+		r.start(d, release, nextAttempt(sh))
+	}
+}
+
+// start writes the intent and plans the call. The key is the same however often this attempt is made.
+func (r Rules) start(d *draft, release *order.Release, attempt int) {
+	id := d.state.ShipmentID(release.Number)
+	until := d.now.Add(r.inFlight())
+	key := id + "/" + strconv.Itoa(attempt)
+	d.emit(&fulfillmentv1.LabelPurchaseStarted{
+		ShipmentId: id, Attempt: int32(attempt), InFlightUntil: timestamppb.New(until), Carrier: carrierName, IdempotencyKey: key, //nolint:gosec // small
+	})
+	d.ask(buy{Shipment: id, Attempt: attempt, Token: key, Until: until, Lines: release.Lines, Priority: release.Priority})
+	d.wake(timerInFlight, until)
+}
+
+// carrierName is the one carrier that there is.
+const carrierName = "sandbox"
+
+// nextAttempt counts on, unless the carrier was never asked.
+func nextAttempt(sh *order.Shipment) int {
+	if down(sh.FailureCode) {
+		return sh.Attempt
+	}
+	return sh.Attempt + 1
+}
+
+// The hold that orders places because of our own failing. It keeps nothing back here: the shipment itself says that it
+// was given up, and a retry has to come through it.
+const reasonLabelFailed = "label_failed"
+
+func ours(h order.Hold) bool {
+	return h.Kind == orderv1.HoldKind_HOLD_KIND_OPERATOR && h.Reason == reasonLabelFailed
+}
+
+// goOn says that a person took the hold for a failed label away: then it is tried for as long as it takes.
+func goOn(o *order.State) bool {
+	return o.Order.IsWaived(orderv1.HoldKind_HOLD_KIND_OPERATOR, reasonLabelFailed)
+}
+
+// closedGate is the first gate that is closed; empty if the order may be shipped.
+func closedGate(o *order.State) string {
+	if slices.ContainsFunc(o.Order.Holds, ours) {
+		o = o.Clone()
+		o.Order.Holds = slices.DeleteFunc(o.Order.Holds, ours)
+	}
+	if o.Releasable() {
+		return ""
+	}
+	for _, g := range o.Gates() {
+		if !g.Open {
+			return g.Name
+		}
+	}
+	return "closed"
+}
+
+func sameLines(a, b []*orderv1.LineQuantity) bool {
+	return slices.EqualFunc(a, b, func(x, y *orderv1.LineQuantity) bool { return proto.Equal(x, y) })
+}

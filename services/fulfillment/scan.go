@@ -1,0 +1,85 @@
+package fulfillment
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	commandv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/command/v1"
+	fulfillmentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fulfillment/v1"
+	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
+)
+
+// scan records what a carrier saw, once. It is a fact: late, early or contradictory, it is recorded.
+func (d *draft) scan(f *intakev1.Fact) {
+	s := f.GetScanReported()
+	if s == nil || d.state.Fulfillment.Scanned(s.GetCarrier(), s.GetTrackingNumber(), s.GetScanId()) {
+		return
+	}
+	at := d.now
+	if f.GetOccurredAt() != nil {
+		at = f.GetOccurredAt().AsTime()
+	}
+	d.emitAt(scanned(s, f.GetHistoric()), at)
+}
+
+func scanned(s *intakev1.ScanReported, historic bool) proto.Message {
+	switch s.GetStep() {
+	case intakev1.ScanStep_SCAN_STEP_DELIVERED:
+		return &fulfillmentv1.ShipmentDelivered{
+			TrackingNumber: s.GetTrackingNumber(), Carrier: s.GetCarrier(), ScanId: s.GetScanId(), Location: s.GetLocation(), Historic: historic,
+		}
+	case intakev1.ScanStep_SCAN_STEP_LOST:
+		return &fulfillmentv1.ShipmentLost{
+			TrackingNumber: s.GetTrackingNumber(), Carrier: s.GetCarrier(), ScanId: s.GetScanId(), Reason: s.GetCode(),
+		}
+	}
+	return &fulfillmentv1.ShipmentScanned{
+		TrackingNumber: s.GetTrackingNumber(), Carrier: s.GetCarrier(), ScanId: s.GetScanId(), Step: s.GetStep(),
+		Code: s.GetCode(), Location: s.GetLocation(), Historic: historic,
+	}
+}
+
+// command carries out what an operator asks, or answers with CommandRefused: a command always leaves an event.
+func (r Rules) command(d *draft, c *commandv1.Command) {
+	if _, ok := c.GetBody().(*commandv1.Command_RetryLabel); !ok {
+		name := strings.TrimPrefix(fmt.Sprintf("%T", c.GetBody()), "*commandv1.Command_")
+		d.emit(&fulfillmentv1.CommandRefused{Command: name, Reason: "fulfillment knows no such command"})
+		return
+	}
+	if reason := d.cannotRetry(); reason != "" {
+		d.emit(&fulfillmentv1.CommandRefused{Command: "retry", Reason: reason})
+		return
+	}
+	release := d.state.Order.LatestRelease()
+	r.start(d, release, nextAttempt(d.state.Shipment(release.Number)))
+	d.decision.Clear = append(d.decision.Clear, timerRetry)
+}
+
+func (d *draft) cannotRetry() string {
+	o := d.state
+	release := o.Order.LatestRelease()
+	if release == nil {
+		return "nothing of it was released yet"
+	}
+	switch sh := o.Shipment(release.Number); {
+	case o.Fulfillment.Shipped():
+		return "the parcel has left already"
+	case sh == nil:
+		return "no label was tried for its latest release yet; that comes by itself"
+	case sh.Voided:
+		return "its label was voided; it gets another one when it is released again"
+	case sh.Tracking != "":
+		return "it has a label already"
+	case !sh.InFlightUntil.IsZero():
+		return "an attempt is under way"
+	}
+	if gate := closedGate(o); gate != "" {
+		return "it may not be shipped: gate " + gate + " is closed"
+	}
+	if !sameLines(release.Lines, o.Wanted()) {
+		return "it was edited since it was released"
+	}
+	return ""
+}
