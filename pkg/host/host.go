@@ -58,6 +58,8 @@ type Deps struct {
 	Registry prometheus.Registerer
 	Clock    func() time.Time
 
+	// Environ is the environment by name, for settings whose names are not known beforehand.
+	Environ map[string]string
 	// Listen opens the listener of a name at an address, or hands over the one that was opened for it.
 	Listen func(name, address string) (net.Listener, error)
 }

@@ -100,7 +100,8 @@ func (r *run) start(ctx context.Context, services []Service) error {
 	}
 	for _, s := range services {
 		deps := Deps{
-			Log: r.log.With().Str("service", s.Name).Logger(), Registry: r.registry, Clock: r.clock(), Listen: r.listen,
+			Log: r.log.With().Str("service", s.Name).Logger(), Registry: r.registry, Clock: r.clock(),
+			Environ: r.options.Environ, Listen: r.listen,
 		}
 		opened, err := connect(ctx, r.settings, s, r.options, &deps)
 		if err != nil {

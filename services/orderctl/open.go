@@ -1,0 +1,127 @@
+package orderctl
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"github.com/orderflow/orderflow/pkg/eventstore"
+	"github.com/orderflow/orderflow/pkg/host"
+	"github.com/orderflow/orderflow/pkg/seal"
+)
+
+// Flags that every command has.
+const (
+	flagData    = "data"
+	flagJSON    = "json"
+	defaultData = ".orderflow/data"
+)
+
+// Running is what 'orderctl up' writes to run.json once it is ready.
+type Running struct {
+	IngressURL  string `json:"ingress_url"`
+	AdminURL    string `json:"admin_url"`
+	MailboxURL  string `json:"mailbox_url,omitempty"`
+	DatabaseURL string `json:"database_url"`
+	NATSURL     string `json:"nats_url"`
+	PID         int    `json:"pid"`
+	// Secrets are the webhook secrets of the sandbox, by source; only under --sandbox, where they protect nothing.
+	Secrets map[string]string `json:"secrets,omitempty"`
+}
+
+// Names of the files in a data folder.
+const (
+	runFile = "run.json"
+	keyFile = "master.key"
+)
+
+// where finds out where everything is: the environment first, then a running 'orderctl up'.
+func where(c *cobra.Command) (run Running, masterKey string, err error) {
+	dir, err := c.Flags().GetString(flagData)
+	if err != nil {
+		return run, "", err
+	}
+	run.DatabaseURL, run.NATSURL, masterKey = os.Getenv("DATABASE_URL"), os.Getenv("NATS_URL"), os.Getenv("MASTER_KEY")
+	if run.DatabaseURL != "" && !c.Flags().Changed(flagData) {
+		return run, masterKey, nil
+	}
+	run, err = readRun(dir)
+	if err != nil {
+		return run, "", err
+	}
+	key, err := os.ReadFile(filepath.Join(dir, keyFile))
+	if err != nil {
+		return run, "", fmt.Errorf("read the master key: %w", err)
+	}
+	return run, string(key), nil
+}
+
+func readRun(dir string) (Running, error) {
+	var run Running
+	file, err := os.ReadFile(filepath.Join(dir, runFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return run, fmt.Errorf("nothing runs in %s: start it with 'orderctl up --sandbox', name its folder with --data, or set DATABASE_URL, NATS_URL and MASTER_KEY", dir)
+	}
+	if err != nil {
+		return run, err
+	}
+	if err := json.Unmarshal(file, &run); err != nil {
+		return run, fmt.Errorf("%s: %w", filepath.Join(dir, runFile), err)
+	}
+	return run, nil
+}
+
+// system is a running orderflow as a command sees it.
+type system struct {
+	Running
+	pool  *pgxpool.Pool
+	store *eventstore.Store
+	vault *seal.Vault
+}
+
+// open connects to the database; the caller closes it.
+func open(c *cobra.Command) (*system, error) {
+	run, key, err := where(c)
+	if err != nil {
+		return nil, err
+	}
+	masters, err := seal.ParseMasters(key)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := host.OpenPool(c.Context(), run.DatabaseURL, "orderctl", 8)
+	if err != nil {
+		return nil, err
+	}
+	vault, err := seal.NewVault(pool, masters)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &system{run, pool, eventstore.New(pool, vault), vault}, nil
+}
+
+func (s *system) close() { s.pool.Close() }
+
+// broker connects to JetStream for as long as use runs.
+func broker(ctx context.Context, run Running, use func(context.Context, jetstream.JetStream) error) error {
+	conn, err := host.OpenNATS(run.NATSURL, "orderctl", nats.MaxReconnects(3))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return err
+	}
+	return use(ctx, js)
+}
