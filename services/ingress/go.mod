@@ -4,6 +4,7 @@ go 1.26.0
 
 replace github.com/orderflow/orderflow/pkg => ../../pkg
 
-require github.com/orderflow/orderflow/pkg v0.0.0
-
-require google.golang.org/protobuf v1.36.12 // indirect
+require (
+	github.com/orderflow/orderflow/pkg v0.0.0
+	google.golang.org/protobuf v1.36.12
+)

@@ -92,7 +92,7 @@ type Reading struct {
 
 // Refused says why a request was not let in. The code is for answers and metrics, the detail for whoever holds the
 // secret (orderctl check): it is never sent to the caller.
-type Refused struct {
+type Refused struct { //nolint:errname // it reads as what it is: source.Refused
 	Code   Code
 	Detail string
 }
