@@ -83,7 +83,11 @@ type Snapshot struct {
 // Load reads every event of the orders in one statement, by category and version. A type that this build does not
 // know has no Message. Stock streams have no end and are not read here: their state is a snapshot.
 func (s *Store) Load(ctx context.Context, ids []ident.Entity) (map[ident.Entity][]event.Recorded, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+columns+` FROM orderflow.events WHERE entity_id = ANY($1) AND category <> 'stock'
+	return load(ctx, s.pool, ids)
+}
+
+func load(ctx context.Context, q reader, ids []ident.Entity) (map[ident.Entity][]event.Recorded, error) {
+	rows, err := q.Query(ctx, `SELECT `+columns+` FROM orderflow.events WHERE entity_id = ANY($1) AND category <> 'stock'
 		ORDER BY entity_id, category, version`, uuids(ids))
 	if err != nil {
 		return nil, fmt.Errorf("load events: %w", err)
@@ -101,7 +105,11 @@ func (s *Store) Load(ctx context.Context, ids []ident.Entity) (map[ident.Entity]
 
 // LoadAbove reads one stream's events above a version, at most limit of them: for streams that have no end.
 func (s *Store) LoadAbove(ctx context.Context, c event.Category, id ident.Entity, above, limit int) ([]event.Recorded, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+columns+` FROM orderflow.events
+	return loadAbove(ctx, s.pool, c, id, above, limit)
+}
+
+func loadAbove(ctx context.Context, q reader, c event.Category, id ident.Entity, above, limit int) ([]event.Recorded, error) {
+	rows, err := q.Query(ctx, `SELECT `+columns+` FROM orderflow.events
 		WHERE entity_id = $1 AND category = $2 AND version > $3 ORDER BY version LIMIT $4`, uuid.UUID(id), string(c), above, limit)
 	if err != nil {
 		return nil, fmt.Errorf("load %s-%s above %d: %w", c, id, above, err)
@@ -111,7 +119,11 @@ func (s *Store) LoadAbove(ctx context.Context, c event.Category, id ident.Entity
 
 // Snapshots reads the states of streams that are not read whole. A stream without events is not in the map.
 func (s *Store) Snapshots(ctx context.Context, c event.Category, ids []ident.Entity) (map[ident.Entity]Snapshot, error) {
-	rows, err := s.pool.Query(ctx, `SELECT entity_id, version, data FROM orderflow.snapshots
+	return readSnapshots(ctx, s.pool, c, ids)
+}
+
+func readSnapshots(ctx context.Context, q reader, c event.Category, ids []ident.Entity) (map[ident.Entity]Snapshot, error) {
+	rows, err := q.Query(ctx, `SELECT entity_id, version, data FROM orderflow.snapshots
 		WHERE entity_id = ANY($1) AND category = $2`, uuids(ids), string(c))
 	if err != nil {
 		return nil, fmt.Errorf("read snapshots: %w", err)
