@@ -86,7 +86,7 @@ func (s *Store) Load(ctx context.Context, ids []ident.Entity) (map[ident.Entity]
 	return load(ctx, s.pool, ids)
 }
 
-func load(ctx context.Context, q reader, ids []ident.Entity) (map[ident.Entity][]event.Recorded, error) {
+func load(ctx context.Context, q querier, ids []ident.Entity) (map[ident.Entity][]event.Recorded, error) {
 	rows, err := q.Query(ctx, `SELECT `+columns+` FROM orderflow.events WHERE entity_id = ANY($1) AND category <> 'stock'
 		ORDER BY entity_id, category, version`, uuids(ids))
 	if err != nil {
@@ -108,7 +108,7 @@ func (s *Store) LoadAbove(ctx context.Context, c event.Category, id ident.Entity
 	return loadAbove(ctx, s.pool, c, id, above, limit)
 }
 
-func loadAbove(ctx context.Context, q reader, c event.Category, id ident.Entity, above, limit int) ([]event.Recorded, error) {
+func loadAbove(ctx context.Context, q querier, c event.Category, id ident.Entity, above, limit int) ([]event.Recorded, error) {
 	rows, err := q.Query(ctx, `SELECT `+columns+` FROM orderflow.events
 		WHERE entity_id = $1 AND category = $2 AND version > $3 ORDER BY version LIMIT $4`, uuid.UUID(id), string(c), above, limit)
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *Store) Snapshots(ctx context.Context, c event.Category, ids []ident.Ent
 	return readSnapshots(ctx, s.pool, c, ids)
 }
 
-func readSnapshots(ctx context.Context, q reader, c event.Category, ids []ident.Entity) (map[ident.Entity]Snapshot, error) {
+func readSnapshots(ctx context.Context, q querier, c event.Category, ids []ident.Entity) (map[ident.Entity]Snapshot, error) {
 	rows, err := q.Query(ctx, `SELECT entity_id, version, data FROM orderflow.snapshots
 		WHERE entity_id = ANY($1) AND category = $2`, uuids(ids), string(c))
 	if err != nil {

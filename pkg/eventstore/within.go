@@ -9,11 +9,6 @@ import (
 	"github.com/orderflow/orderflow/pkg/ident"
 )
 
-// reader is the pool, or one transaction.
-type reader interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // View reads the store as one transaction sees it: for who compares many entities as of one moment.
 type View struct{ tx pgx.Tx }
 
