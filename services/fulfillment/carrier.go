@@ -10,10 +10,8 @@ import (
 )
 
 // Carrier sells labels. Every method is safe to call again: buying with the same key buys once, voiding what is void
-// does nothing.
+// does nothing. Errors are CarrierErrors.
 type Carrier interface {
-	// Name is the carrier's name in events and in references of tracking numbers.
-	Name() string
 	Buy(ctx context.Context, p Parcel) (Label, error)
 	// Lookup finds a label that is not void by our reference. If there is none it fails with NotFound.
 	Lookup(ctx context.Context, reference string) (Label, error)
@@ -27,6 +25,8 @@ type Parcel struct {
 	Key       string // of idempotency
 	To        *typev1.Address
 	Lines     []*orderv1.LineQuantity
+	// Priority asks the carrier to go first with it.
+	Priority bool
 }
 
 // Label is what a carrier sold.
@@ -61,8 +61,11 @@ type CarrierError struct {
 
 func (e *CarrierError) Error() string { return fmt.Sprintf("the carrier's answer: %s", e.Code) }
 
-// failureOf is what an error means; Unknown for errors that no carrier sorted.
+// failureOf is what an error means: 0 if there is none, Unknown for errors that no carrier sorted.
 func failureOf(err error) (failure Failure, code string) {
+	if err == nil {
+		return 0, ""
+	}
 	var c *CarrierError
 	if errors.As(err, &c) {
 		return c.Failure, c.Code

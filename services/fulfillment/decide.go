@@ -1,8 +1,10 @@
 package fulfillment
 
 import (
+	"encoding/hex"
+	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -32,6 +34,7 @@ func (r Rules) Decide(o *order.State, t reactor.Trigger, now time.Time) (reactor
 		d.scan(t.Fact)
 	case reactor.Command:
 		r.command(d, t.Command)
+	case reactor.Ring, reactor.TimerRing: // they only say: look
 	}
 	r.life(d)
 	return d.decision, nil
@@ -42,6 +45,8 @@ type draft struct {
 	state    *order.State
 	now      time.Time
 	decision reactor.Decision
+	// asked is the shipment about which the carrier was just asked in vain: it is not asked again at once.
+	asked string
 }
 
 func (d *draft) emit(m proto.Message) { d.emitAt(m, d.now) }
@@ -52,7 +57,16 @@ func (d *draft) emitAt(m proto.Message, at time.Time) {
 	d.state = d.state.With(event.Fulfillment, e)
 }
 
+// wake sets a timer. There is one of each kind for an order: the earliest time wins, and sets the later ones again.
 func (d *draft) wake(kind string, at time.Time) {
+	for i, t := range d.decision.Timers {
+		if t.Kind == kind {
+			if at.Before(t.At) {
+				d.decision.Timers[i].At = at
+			}
+			return
+		}
+	}
 	d.decision.Timers = append(d.decision.Timers, reactor.Timer{Kind: kind, At: at})
 }
 
@@ -74,11 +88,18 @@ func (r Rules) life(d *draft) {
 }
 
 // inquire asks the carrier about attempts whose time is over without an answer: whoever made the call has died, or the
-// call had no answer.
+// call had no answer. Until then it only makes sure that somebody will: a timer that rang a moment too early, by
+// another machine's clock, has gone.
 func (r Rules) inquire(d *draft) {
 	for _, sh := range d.state.Fulfillment.Shipments {
-		if sh.Tracking == "" && !sh.InFlightUntil.IsZero() && !d.now.Before(sh.InFlightUntil) {
-			d.ask(lookup{Shipment: sh.ID, Attempt: sh.Attempt})
+		switch {
+		case sh.Tracking != "" || sh.InFlightUntil.IsZero():
+		case d.now.Before(sh.InFlightUntil):
+			d.wake(timerInFlight, sh.InFlightUntil)
+		default:
+			if d.asked != sh.ID {
+				d.ask(lookup{Shipment: sh.ID, Attempt: sh.Attempt, Until: sh.InFlightUntil})
+			}
 			d.wake(timerInFlight, d.now.Add(r.inFlight()))
 		}
 	}
@@ -101,7 +122,7 @@ func (r Rules) purchase(d *draft) {
 	case sh == nil:
 		r.start(d, release, 1)
 	case sh.Voided, sh.Active():
-	case sh.GivenUp && !goOn(o):
+	case sh.GivenUp && !goOn(o) && askedFor(sh, o): // an edit may have mended what it was refused for
 	case d.now.Before(sh.RetryAt):
 		d.wake(timerRetry, sh.RetryAt)
 	default:
@@ -113,12 +134,24 @@ func (r Rules) purchase(d *draft) {
 func (r Rules) start(d *draft, release *order.Release, attempt int) {
 	id := d.state.ShipmentID(release.Number)
 	until := d.now.Add(r.inFlight())
-	key := id + "/" + strconv.Itoa(attempt)
+	key := fmt.Sprintf("%s/%d/%s", id, attempt, content(d.state))
 	d.emit(&fulfillmentv1.LabelPurchaseStarted{
 		ShipmentId: id, Attempt: int32(attempt), InFlightUntil: timestamppb.New(until), Carrier: carrierName, IdempotencyKey: key, //nolint:gosec // small
 	})
 	d.ask(buy{Shipment: id, Attempt: attempt, Token: key, Until: until, Lines: release.Lines, Priority: release.Priority})
 	d.wake(timerInFlight, until)
+}
+
+// content names the order's description as it stands. It ends the idempotency key, so that it is known afterwards what
+// a label was asked for: a label to an address that was changed since must not be used.
+func content(o *order.State) string {
+	hash := o.Order.Description.GetContentHash()
+	return hex.EncodeToString(hash[:min(len(hash), 8)])
+}
+
+// askedFor says that the latest attempt was made for the order as it is described now.
+func askedFor(sh *order.Shipment, o *order.State) bool {
+	return strings.HasSuffix(sh.Key, "/"+content(o))
 }
 
 // carrierName is the one carrier that there is.

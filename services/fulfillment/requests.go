@@ -21,6 +21,7 @@ type buy struct {
 type lookup struct {
 	Shipment string
 	Attempt  int
+	Until    time.Time // of the attempt, which tells it from the next one
 }
 
 // void asks the carrier to take a label back.
@@ -30,6 +31,11 @@ type void struct {
 	Attempt  int
 }
 
-func (q buy) Key() string    { return fmt.Sprintf("buy/%s/%d", q.Shipment, q.Attempt) }
-func (q lookup) Key() string { return fmt.Sprintf("lookup/%s/%d", q.Shipment, q.Attempt) }
-func (q void) Key() string   { return fmt.Sprintf("void/%s", q.Shipment) }
+// Key is another one for each intent: what follows from an answer is asked while the call before still counts as under way.
+func (q buy) Key() string {
+	return fmt.Sprintf("buy/%s/%d/%d", q.Shipment, q.Attempt, q.Until.UnixNano())
+}
+func (q lookup) Key() string {
+	return fmt.Sprintf("lookup/%s/%d/%d", q.Shipment, q.Attempt, q.Until.UnixNano())
+}
+func (q void) Key() string { return fmt.Sprintf("void/%s/%d", q.Shipment, q.Attempt) }

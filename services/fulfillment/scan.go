@@ -34,17 +34,21 @@ func scanned(s *intakev1.ScanReported, historic bool) proto.Message {
 		return &fulfillmentv1.ShipmentLost{
 			TrackingNumber: s.GetTrackingNumber(), Carrier: s.GetCarrier(), ScanId: s.GetScanId(), Reason: s.GetCode(),
 		}
-	}
-	return &fulfillmentv1.ShipmentScanned{
-		TrackingNumber: s.GetTrackingNumber(), Carrier: s.GetCarrier(), ScanId: s.GetScanId(), Step: s.GetStep(),
-		Code: s.GetCode(), Location: s.GetLocation(), Historic: historic,
+	default:
+		return &fulfillmentv1.ShipmentScanned{
+			TrackingNumber: s.GetTrackingNumber(), Carrier: s.GetCarrier(), ScanId: s.GetScanId(), Step: s.GetStep(),
+			Code: s.GetCode(), Location: s.GetLocation(), Historic: historic,
+		}
 	}
 }
 
 // command carries out what an operator asks, or answers with CommandRefused: a command always leaves an event.
 func (r Rules) command(d *draft, c *commandv1.Command) {
 	if _, ok := c.GetBody().(*commandv1.Command_RetryLabel); !ok {
-		name := strings.TrimPrefix(fmt.Sprintf("%T", c.GetBody()), "*commandv1.Command_")
+		name := "unknown"
+		if c.GetBody() != nil {
+			name = strings.TrimPrefix(fmt.Sprintf("%T", c.GetBody()), "*commandv1.Command_")
+		}
 		d.emit(&fulfillmentv1.CommandRefused{Command: name, Reason: "fulfillment knows no such command"})
 		return
 	}
@@ -74,6 +78,8 @@ func (d *draft) cannotRetry() string {
 		return "it has a label already"
 	case !sh.InFlightUntil.IsZero():
 		return "an attempt is under way"
+	case o.Fulfillment.Labelled():
+		return "the label of an earlier release is not void yet"
 	}
 	if gate := closedGate(o); gate != "" {
 		return "it may not be shipped: gate " + gate + " is closed"
