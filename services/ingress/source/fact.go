@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -114,4 +115,28 @@ func Moment(t time.Time) *timestamppb.Timestamp {
 		return nil
 	}
 	return stamp
+}
+
+// Why says what is wrong with an amount, in words that do not repeat what stood there.
+func Why(err error) string {
+	for _, known := range []error{money.ErrNotDecimal, money.ErrTooFine, money.ErrOverflow, money.ErrUnknownCurrency} {
+		if errors.Is(err, known) {
+			return "is an amount that cannot be read: " + known.Error()
+		}
+	}
+	return "cannot be read"
+}
+
+// Distinct makes the ids of lines distinct: a line without one gets its ordinal, one whose id was used gets both.
+func Distinct(lines []*typev1.Line) {
+	seen := map[string]bool{}
+	for i, l := range lines {
+		if l.GetId() == "" {
+			l.Id = strconv.Itoa(i + 1)
+		}
+		for seen[l.GetId()] {
+			l.Id += "#" + strconv.Itoa(i+1)
+		}
+		seen[l.GetId()] = true
+	}
 }

@@ -94,7 +94,8 @@ func (t *Trouble) Add(reason, detail string) {
 	switch {
 	case t.first == nil:
 		t.first = Quarantine(reason, detail)
-	case len(t.first.Detail)+len(detail) < most:
+	case strings.Contains(t.first.GetDetail(), detail):
+	case len(t.first.GetDetail())+len(detail) < most:
 		t.first.Detail += "; " + detail
 	}
 }

@@ -3,6 +3,7 @@ package source
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
@@ -118,4 +119,10 @@ func Clean(s string, longest int) string {
 		s = s[:len(s)-1]
 	}
 	return s
+}
+
+// BodyID is a delivery's id where the provider has none: the same body always comes to the same.
+func BodyID(body []byte) string {
+	hash := sha256.Sum256(body)
+	return "sha256:" + hex.EncodeToString(hash[:16])
 }

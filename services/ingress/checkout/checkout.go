@@ -1,0 +1,71 @@
+// Package checkout reads webhooks of a shop's own checkout. They are signed as Standard Webhooks 1.0 has it, see package
+// standard, and their payload is ours:
+//
+//	{
+//	  "type": "order.created",
+//	  "timestamp": "2026-03-01T12:00:00Z",
+//	  "data": {
+//	    "order_number": "1001",
+//	    "currency": "EUR",
+//	    "items": [
+//	      {"sku": "MUG", "quantity": 2, "price": "12.50", "title": "Mug"},
+//	      {"sku": "GIFT", "quantity": 1, "price": "20.00", "fulfilled_by": "nobody"}
+//	    ],
+//	    "discount": "5.00", "shipping": "4.90", "tax": "0", "total": "44.90",
+//	    "customer": {"id": "c7", "email": "ada@example.com", "name": "Ada Example", "phone": "+49 30 123"},
+//	    "shipping_address": {"name": "Ada Example", "line1": "Main Street 1", "postal_code": "10115", "city": "Berlin", "country": "DE"},
+//	    "placed_at": "2026-03-01T11:59:58Z"
+//	  }
+//	}
+//
+// Every data has order_number: the order's immutable id at the checkout, as a string or a number. A # before it is
+// passed over. Amounts are in major units, as strings or numbers, and are read digit by digit. What each type needs
+// beside that, optional parts in brackets:
+//
+//	order.created, order.updated   currency, items [, subtotal, discount, shipping, tax, tax_included, total, customer,
+//	                               shipping_address, billing_address, placed_at, updated_at]: the whole order every time
+//	order.cancelled                [reason]
+//	order.paid                     [amount or total, currency, payment {provider, id}, and items as above]: with the name
+//	                               of a payment it is a payment, without one the shop's word
+//	payment.authorized, payment.captured, payment.failed, payment.voided
+//	                               payment {provider, id}, amount, currency [, movement_id, failure_code, risk_level,
+//	                               country]; without movement_id the amount is the payment's total so far
+//	refund.created                 amount, currency [, refund {id, status, reason}, payment {provider, id}]; status is
+//	                               pending, settled or failed, and settled if it is not told
+//	dispute.opened, dispute.won, dispute.lost
+//	                               dispute {id, reason}, amount, currency [, payment {provider, id}]
+//	stock.updated                  sku, on_hand [, location]; no order_number
+//
+// An item is {sku, quantity, price} and may have id, title, tax and discount (of the whole line), and fulfilled_by: us
+// (the default), channel, or nobody for what needs no parcel. A payment, refund or dispute may name its payment instead
+// of its order. "historic": true imports something from the past, "test": true is test data. Times are RFC 3339.
+package checkout
+
+import (
+	"net/http"
+
+	"github.com/orderflow/orderflow/services/ingress/source"
+	"github.com/orderflow/orderflow/services/ingress/standard"
+)
+
+const name = "checkout"
+
+// Source is a checkout of one's own.
+type Source struct{}
+
+var _ source.Source = Source{}
+
+// New makes the source.
+func New() Source { return Source{} }
+
+// Name is the word in paths, ids and settings.
+func (Source) Name() string { return name }
+
+// CheckSecret says what is wrong with a secret.
+func (Source) CheckSecret(secret string) error { return standard.CheckSecret(secret) }
+
+// Verify returns nil if one of the account's secrets signed the request, and now.
+func (Source) Verify(r source.Request, a source.Account) error { return standard.Verify(r, a.Secrets) }
+
+// Sign makes the headers with which a checkout would send the body.
+func (Source) Sign(body []byte, s source.Signing) (http.Header, error) { return standard.Sign(body, s) }
