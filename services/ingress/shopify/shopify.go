@@ -1,0 +1,56 @@
+// Package shopify reads webhooks of Shopify (https://shopify.dev/docs/apps/build/webhooks).
+//
+// A body is the bare resource: an order, a transaction, a refund, a dispute. Only the body is signed, so the topic's
+// header is only taken for what kind of resource the body is; what the resource says decides. A repeated order under
+// the topic orders/cancelled cancels nothing unless the order in it is cancelled.
+//
+//	shopify.go      the source          verify.go       signatures
+//	read.go         topics              wire.go         the parts of Shopify's resources that we need
+//	order.go        an order            lines.go        its lines, as they stand after edits and refunds
+//	totals.go       its sums            purse.go        amounts, in the currency that the customer pays in
+//	transaction.go  payments and refunds, and their names
+//	dispute.go      disputes            person.go       customer and addresses
+package shopify
+
+import (
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"github.com/orderflow/orderflow/services/ingress/source"
+)
+
+// name is the source's name, and the prefix of everything that Shopify gives an id.
+const name = "shopify"
+
+// Source is Shopify.
+type Source struct{}
+
+var _ source.Source = Source{}
+
+// New makes the source.
+func New() source.Source { return Source{} }
+
+// Name is the word in paths, ids and settings.
+func (Source) Name() string { return name }
+
+// Sign makes the headers of a delivery, as an app's subscription gets them.
+func (Source) Sign(body []byte, s source.Signing) (http.Header, error) {
+	topic, id := s.Topic, s.ID
+	if topic == "" {
+		topic = "orders/create"
+	}
+	if id == "" {
+		id = "11111111-" + source.BodyID(body)[len("sha256:"):]
+	}
+	h := http.Header{}
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Shopify-Topic", topic)
+	h.Set("X-Shopify-Shop-Domain", "example.myshopify.com")
+	h.Set("X-Shopify-API-Version", "2026-04")
+	h.Set("X-Shopify-Webhook-Id", id)
+	h.Set("X-Shopify-Event-Id", id)
+	h.Set("X-Shopify-Triggered-At", s.At.UTC().Format(time.RFC3339Nano))
+	h.Set("X-Shopify-Hmac-Sha256", base64.StdEncoding.EncodeToString(source.HMAC([]byte(s.Secret), body)))
+	return h, nil
+}
