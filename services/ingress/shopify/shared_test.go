@@ -12,8 +12,6 @@ import (
 
 	"github.com/orderflow/orderflow/services/ingress/shopify"
 	"github.com/orderflow/orderflow/services/ingress/source"
-
-	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 )
 
 const published = "../../../../shared/fixtures/shopify"
@@ -29,7 +27,7 @@ func TestPublishedExamplesAreAccepted(t *testing.T) {
 	// Bodies that become facts; the others are news that orders do not need.
 	tells := map[string]int{
 		"orders/create": 2, "orders/updated": 2, "orders/paid": 2, "orders/cancelled": 2, "orders/fulfilled": 2, "orders/partially_fulfilled": 2,
-		"orders/delete": 1, "order_transactions/create": 1, "refunds/create": 1, "disputes/create": 1,
+		"orders/delete": 1, "order_transactions/create": 1, "refunds/create": 2, "disputes/create": 1,
 	}
 	for _, file := range files {
 		topic := topicOf(file)
@@ -77,13 +75,3 @@ func account() source.Account {
 }
 
 func now() time.Time { return time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) }
-
-func facts[T any](r source.Reading, of func(*intakev1.Fact) *T) []*T {
-	var out []*T
-	for _, f := range r.Facts {
-		if m := of(f); m != nil {
-			out = append(out, m)
-		}
-	}
-	return out
-}

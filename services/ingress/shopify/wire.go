@@ -150,20 +150,20 @@ type adjustment struct {
 }
 
 type transaction struct {
-	ID            text `json:"id"`
-	OrderID       text `json:"order_id"`
-	ParentID      text `json:"parent_id"`
-	Kind          text `json:"kind"`
-	Status        text `json:"status"`
-	Gateway       text `json:"gateway"`
-	Amount        text `json:"amount"`
-	Currency      text `json:"currency"`
-	Authorization text `json:"authorization"`
-	PaymentID     text `json:"payment_id"`
-	ErrorCode     text `json:"error_code"`
-	CreatedAt     text `json:"created_at"`
-	ProcessedAt   text `json:"processed_at"`
-	Test          text `json:"test"`
+	ID            text      `json:"id"`
+	OrderID       text      `json:"order_id"`
+	ParentID      text      `json:"parent_id"`
+	Kind          text      `json:"kind"`
+	Status        text      `json:"status"`
+	Gateway       text      `json:"gateway"`
+	Amount        text      `json:"amount"`
+	Currency      text      `json:"currency"`
+	Authorization text      `json:"authorization"`
+	PaymentID     text      `json:"payment_id"`
+	ErrorCode     text      `json:"error_code"`
+	CreatedAt     text      `json:"created_at"`
+	ProcessedAt   text      `json:"processed_at"`
+	Test          text      `json:"test"`
 	Unsettled     *priceSet `json:"total_unsettled_set"`
 	// Receipt is whatever the gateway answered, in whatever shape.
 	Receipt json.RawMessage `json:"receipt"`
