@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,27 +14,64 @@ import (
 	"github.com/orderflow/orderflow/pkg/ident"
 )
 
-// writeTimers writes what the units want looked at later, takes away what they no longer want, and links names. All
-// refs rows are locked in one order, so that units of different services cannot lock each other out.
+// writeTimers writes what the units want looked at later, takes away what they no longer want, and links names.
+//
+// All names (those that are linked, woken or waited for) are locked first and in one order, and only then timers are
+// touched: whoever wakes a name locks it and then the timers that wait for it, so whoever begins to wait must not come
+// with a timer in hand.
 func writeTimers(ctx context.Context, tx pgx.Tx, service string, live []*prepared) error {
 	var timers []Timer
-	var clear []ident.Cause
+	var unwanted []ident.Cause
 	var links []Link
 	var wake []string
 	for _, u := range live {
-		timers, clear = append(timers, u.Timers...), append(clear, u.Clear...)
+		timers, unwanted = append(timers, u.Timers...), append(unwanted, u.Clear...)
 		links, wake = append(links, u.Links...), append(wake, u.Wake...)
 	}
-	if err := deleteTimers(ctx, tx, service, clear); err != nil {
+	if err := holdNames(ctx, tx, timers, links, wake); err != nil {
+		return err
+	}
+	if err := deleteTimers(ctx, tx, service, unwanted); err != nil {
 		return err
 	}
 	if err := putTimers(ctx, tx, timers); err != nil {
 		return err
 	}
-	if err := link(ctx, tx, links); err != nil {
+	if err := wakeLinked(ctx, tx, links); err != nil {
 		return err
 	}
 	return awaken(ctx, tx, wake)
+}
+
+// holdNames locks every name that is about to be linked, woken or waited for, and writes the links. A name that leads
+// somewhere already stays where it is: the first one to link it was right, or it is for a person to say.
+func holdNames(ctx context.Context, tx pgx.Tx, timers []Timer, links []Link, wake []string) error {
+	entities := map[string]*uuid.UUID{}
+	for _, t := range timers {
+		for _, ref := range t.Refs {
+			entities[ref] = nil
+		}
+	}
+	for _, ref := range wake {
+		entities[ref] = nil
+	}
+	for _, l := range links {
+		if entities[l.Ref] == nil {
+			entities[l.Ref] = nullable(l.Entity)
+		}
+	}
+	if len(entities) == 0 {
+		return nil
+	}
+	refs, lead := slices.Sorted(maps.Keys(entities)), make([]*uuid.UUID, 0, len(entities))
+	for _, ref := range refs {
+		lead = append(lead, entities[ref])
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO orderflow.refs (ref, entity_id) SELECT * FROM unnest($1::text[], $2::uuid[]) ORDER BY 1
+		ON CONFLICT (ref) DO UPDATE SET entity_id = coalesce(refs.entity_id, excluded.entity_id)`, refs, lead); err != nil {
+		return fmt.Errorf("link names: %w", err)
+	}
+	return nil
 }
 
 // PutTimers writes timers that belong to no event: a message that is to be tried again.
@@ -92,24 +130,16 @@ func putTimers(ctx context.Context, tx pgx.Tx, timers []Timer) error {
 	return nil
 }
 
-// link writes names and makes due what was parked under them, now with its entity. A name that leads somewhere already
-// stays where it is: the first one to link it was right, or it is for a person to say.
-func link(ctx context.Context, tx pgx.Tx, links []Link) error {
+// wakeLinked makes due what was parked under names that were linked, now with its entity. It is a new statement after
+// the names are locked: it sees what was parked until a moment ago.
+func wakeLinked(ctx context.Context, tx pgx.Tx, links []Link) error {
 	if len(links) == 0 {
 		return nil
 	}
-	links = slices.Clone(links)
-	slices.SortFunc(links, func(a, b Link) int { return compare(a.Ref, b.Ref) })
-	links = slices.CompactFunc(links, func(a, b Link) bool { return a.Ref == b.Ref })
-	refs, entities := make([]string, len(links)), make([]uuid.UUID, len(links))
+	refs := make([]string, len(links))
 	for i, l := range links {
-		refs[i], entities[i] = l.Ref, uuid.UUID(l.Entity)
+		refs[i] = l.Ref
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO orderflow.refs (ref, entity_id) SELECT * FROM unnest($1::text[], $2::uuid[]) ORDER BY 1
-		ON CONFLICT (ref) DO UPDATE SET entity_id = coalesce(refs.entity_id, excluded.entity_id)`, refs, entities); err != nil {
-		return fmt.Errorf("link names: %w", err)
-	}
-	// A new statement, after the rows are locked: it sees what was parked until a moment ago.
 	if _, err := tx.Exec(ctx, `UPDATE orderflow.timers t SET due_at = clock_timestamp(), entity_id = r.entity_id
 		FROM orderflow.parked p JOIN orderflow.refs r ON r.ref = p.ref
 		WHERE p.ref = ANY($1) AND t.service = p.service AND t.id = p.id AND t.due_at IS NULL`, refs); err != nil {
@@ -118,14 +148,10 @@ func link(ctx context.Context, tx pgx.Tx, links []Link) error {
 	return nil
 }
 
-// awaken makes parked timers due that wait for something that is no name of an order.
+// awaken makes parked timers due that wait for something that is no name of an order. Its names are locked by now.
 func awaken(ctx context.Context, tx pgx.Tx, refs []string) error {
 	if len(refs) == 0 {
 		return nil
-	}
-	refs = slices.Compact(slices.Sorted(slices.Values(refs)))
-	if err := lockRefs(ctx, tx, refs); err != nil {
-		return err
 	}
 	if _, err := tx.Exec(ctx, `UPDATE orderflow.timers t SET due_at = clock_timestamp() FROM orderflow.parked p
 		WHERE p.ref = ANY($1) AND t.service = p.service AND t.id = p.id AND t.due_at IS NULL`, refs); err != nil {
