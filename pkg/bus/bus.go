@@ -155,7 +155,7 @@ func Partition(id ident.Entity) int { return part(id[:]) }
 
 func part(key []byte) int {
 	h := fnv.New32a()
-	h.Write(key)
+	_, _ = h.Write(key) // a hash never fails
 	return int(h.Sum32() % Partitions)
 }
 
@@ -167,10 +167,9 @@ func EventSubject(d *envelopev1.Doorbell) string {
 // CommandSubject is where a service listens for a command.
 func CommandSubject(service string, c *commandv1.Command) string {
 	name := "unknown"
-	if m := c.ProtoReflect(); m != nil {
-		if f := m.WhichOneof(m.Descriptor().Oneofs().ByName("body")); f != nil {
-			name = string(f.Message().Name())
-		}
+	m := c.ProtoReflect()
+	if f := m.WhichOneof(m.Descriptor().Oneofs().ByName("body")); f != nil {
+		name = string(f.Message().Name())
 	}
 	return "commands." + service + "." + name
 }

@@ -17,7 +17,11 @@ const (
 )
 
 // Consumption is a durable being consumed.
-type Consumption struct{ context jetstream.ConsumeContext }
+type Consumption struct {
+	context jetstream.ConsumeContext
+	js      jetstream.JetStream
+	durable Durable
+}
 
 // Consume hands each message of a durable to handle, one after the other, until Stop. Who handles a message acks it.
 // onError hears of trouble with the broker; consumption goes on by itself.
@@ -37,11 +41,32 @@ func Consume(ctx context.Context, js jetstream.JetStream, d Durable, handle func
 	if err != nil {
 		return nil, fmt.Errorf("consume durable %s: %w", d.Name, err)
 	}
-	return &Consumption{consuming}, nil
+	return &Consumption{consuming, js, d}, nil
 }
 
 // Stop ends the consumption: no more messages are pulled, those on their way are delivered again later.
 func (c *Consumption) Stop() {
 	c.context.Stop()
 	<-c.context.Closed()
+	c.unpin()
+}
+
+// Drain ends the consumption too, and still hands over what was on its way, so that it can be given back at once
+// instead of waiting for its time in hand to pass.
+func (c *Consumption) Drain() {
+	c.context.Drain()
+	<-c.context.Closed()
+	c.unpin()
+}
+
+// unpin lets another replica be served at once. Where it fails the broker notices by itself that nobody pulls.
+func (c *Consumption) unpin() {
+	if !c.durable.Single {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), pullHeartbeat)
+	defer cancel()
+	if stream, err := c.js.Stream(ctx, c.durable.Stream); err == nil {
+		_ = stream.UnpinConsumer(ctx, c.durable.Name, c.durable.Name)
+	}
 }

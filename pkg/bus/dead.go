@@ -38,7 +38,7 @@ func DeadMessages(ctx context.Context, js jetstream.JetStream) ([]Buried, error)
 	}
 	var all []Buried
 	state := stream.CachedInfo().State
-	for n := state.FirstSeq; n <= state.LastSeq; n++ {
+	for n := max(state.FirstSeq, 1); n <= state.LastSeq; n++ { // an empty stream's first is 0
 		d, err := deadMessage(ctx, stream, n)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue

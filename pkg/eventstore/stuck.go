@@ -30,10 +30,10 @@ func (s *Store) MarkStuck(ctx context.Context, service string, id ident.Entity, 
 }
 
 // ClearStuck forgets it: the service could decide again.
-func (s *Store) ClearStuck(ctx context.Context, service string, id ident.Entity) error {
-	_, err := s.pool.Exec(ctx, `DELETE FROM orderflow.stuck WHERE entity_id = $1 AND service = $2`, uuid.UUID(id), service)
+func (s *Store) ClearStuck(ctx context.Context, service string, ids ...ident.Entity) error {
+	_, err := s.pool.Exec(ctx, `DELETE FROM orderflow.stuck WHERE entity_id = ANY($1) AND service = $2`, uuids(ids), service)
 	if err != nil {
-		return fmt.Errorf("clear stuck %s: %w", id, err)
+		return fmt.Errorf("clear what was stuck: %w", err)
 	}
 	return nil
 }

@@ -6,34 +6,62 @@ import (
 	"sync"
 	"time"
 
-	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/eventstore"
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/pkg/order"
 )
+
+// errand is the items of one decision that end when all the calls that it asked for are answered.
+type errand struct {
+	entity ident.Entity
+	items  []*item
+
+	// Guarded by the pool.
+	open      int
+	err       error // of the first answer that could not be recorded
+	abandoned bool  // a call was not even begun
+}
+
+// handOver takes a work's items out of the batch: their calls will end them.
+func handOver(w *Work) *errand {
+	for _, it := range w.items {
+		it.where.Store(withCall)
+	}
+	return &errand{entity: w.Entity, items: w.items}
+}
 
 // pool bounds how many calls are under way and knows which, so that none is made twice at once.
 type pool struct {
 	slots chan struct{}
 
 	mu       sync.Mutex
-	underWay map[string][]*item // items that wait for the same call
+	underWay map[string][]*errand // who waits for the call
 }
 
 func newPool(workers int) *pool {
-	return &pool{slots: make(chan struct{}, max(workers, 1)), underWay: map[string][]*item{}}
+	return &pool{slots: make(chan struct{}, max(workers, 1)), underWay: map[string][]*errand{}}
 }
 
-// join says whether the call is to be made by whoever asks; if it is under way the items wait for its end.
-func (p *pool) join(key string, items []*item) bool {
+// expect says that errands wait for so many more calls.
+func (p *pool) expect(errands []*errand, calls int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range errands {
+		e.open += calls
+	}
+}
+
+// join says whether the call is to be made by whoever asks; if it is under way the errands wait for its end.
+func (p *pool) join(key string, errands []*errand) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	waiting, ok := p.underWay[key]
-	p.underWay[key] = append(waiting, items...)
+	p.underWay[key] = append(waiting, errands...)
 	return !ok
 }
 
-func (p *pool) leave(key string) []*item {
+// leave ends a call, and returns who waited for it.
+func (p *pool) leave(key string) []*errand {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	waiting := p.underWay[key]
@@ -41,32 +69,63 @@ func (p *pool) leave(key string) []*item {
 	return waiting
 }
 
-// call makes the requests of one decision, one after the other, and ends its items when the answers are recorded.
-func (r *Reactor) call(id ident.Entity, o *order.State, requests []Request, items []*item) {
-	for i, request := range requests {
-		var waiting []*item
-		if i == len(requests)-1 {
-			waiting = items
+// ran counts one call of the errands as over, and returns those that wait for nothing any more.
+func (p *pool) ran(errands []*errand, err error, abandoned bool) []*errand {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var over []*errand
+	for _, e := range errands {
+		if e.err == nil {
+			e.err = err
 		}
-		key := id.String() + "/" + request.Key()
-		if !r.calls.join(key, waiting) {
+		e.abandoned = e.abandoned || abandoned
+		e.open--
+		if e.open == 0 {
+			over = append(over, e)
+		}
+	}
+	return over
+}
+
+// call makes the requests of one decision side by side, and ends its items when all answers are recorded. All errands
+// are about one entity.
+func (r *Reactor) call(o *order.State, requests []Request, errands ...*errand) {
+	r.calls.expect(errands, len(requests))
+	for _, request := range requests {
+		key := o.ID.String() + "/" + request.Key()
+		if !r.calls.join(key, errands) {
 			continue
 		}
 		r.metrics.inFlight.Inc()
 		r.background.Go(func() {
 			defer r.metrics.inFlight.Dec()
-			r.calls.slots <- struct{}{}
+			if !r.begin() {
+				r.over(r.calls.leave(key), nil, true)
+				return
+			}
 			defer func() { <-r.calls.slots }()
-			r.doAndRecord(key, id, o, request)
+			r.doAndRecord(key, o, request)
 		})
 	}
 }
 
-// callTimeout bounds a call beyond the adapter's own time-out: no call may hold a place for ever.
-const callTimeout = time.Minute
+// begin waits for its turn; false if the loop stops before that.
+func (r *Reactor) begin() bool {
+	select {
+	case <-r.stopping:
+		return false
+	default:
+	}
+	select {
+	case r.calls.slots <- struct{}{}:
+		return true
+	case <-r.stopping:
+		return false
+	}
+}
 
-func (r *Reactor) doAndRecord(key string, id ident.Entity, o *order.State, request Request) {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+func (r *Reactor) doAndRecord(key string, o *order.State, request Request) {
+	ctx, cancel := context.WithTimeout(context.Background(), r.pace.callTimeout)
 	defer cancel()
 	var answer any
 	callErr := guarded(func() (err error) {
@@ -74,78 +133,138 @@ func (r *Reactor) doAndRecord(key string, id ident.Entity, o *order.State, reque
 		return err
 	})
 	if callErr != nil {
-		r.deps.Log.Warn().Err(callErr).Stringer("entity_id", id).Str("call", request.Key()).Msg("call failed")
+		r.deps.Log.Warn().Err(callErr).Stringer("entity_id", o.ID).Str("call", request.Key()).Msg("call failed")
 	}
-	record, stop := context.WithTimeout(context.Background(), callTimeout)
+	record, stop := context.WithTimeout(context.Background(), r.pace.callTimeout)
 	defer stop()
-	err := r.recordUntilStored(record, id, request, answer, callErr)
-	waiting := r.calls.leave(key)
+	next, err := r.recordUntilStored(record, o.ID, request, answer, callErr)
+	errands := r.calls.leave(key)
 	if err != nil {
-		r.deps.Log.Error().Err(err).Stringer("entity_id", id).Msg("answer not recorded; the message comes again")
-		r.putOffItems(record, id, waiting, err)
+		r.deps.Log.Error().Err(err).Stringer("entity_id", o.ID).Str("call", request.Key()).Msg("answer not recorded")
+	} else if len(next.requests) > 0 {
+		r.call(next.state, next.requests, errands...) // they go on waiting, now for these as well
+	}
+	r.over(errands, err, false)
+}
+
+// over counts a call of the errands as done, and ends those that were waiting for it alone.
+func (r *Reactor) over(errands []*errand, err error, abandoned bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), r.pace.callTimeout)
+	defer cancel()
+	for _, e := range r.calls.ran(errands, err, abandoned) {
+		switch {
+		case e.err != nil:
+			w := &Work{Entity: e.entity, items: e.items, err: fmt.Errorf("record: %w", e.err)}
+			if err := r.putOff(ctx, []*Work{w}); err != nil {
+				r.deps.Log.Error().Err(err).Msg("not put off; the message is delivered again") // never acked, so it comes
+			}
+		case e.abandoned:
+			for _, it := range e.items {
+				it.giveBack(0)
+			}
+		default:
+			r.end(ctx, e.items...)
+		}
+	}
+}
+
+// keepInHand tells the broker, as long as calls are under way, that their messages are being worked on: delivered
+// again, another replica would make the same calls.
+func (r *Reactor) keepInHand(ctx context.Context) {
+	if r.calls == nil {
 		return
 	}
-	r.end(record, waiting...)
+	every(ctx, r.pace.inHand, func() {
+		for _, h := range r.calls.holds() {
+			_ = h.msg.InProgress()
+		}
+	})
 }
 
-func (r *Reactor) putOffItems(ctx context.Context, id ident.Entity, items []*item, cause error) {
-	if len(items) == 0 {
-		return
+func (p *pool) holds() []*hold {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var holds []*hold
+	for _, errands := range p.underWay {
+		for _, e := range errands {
+			for _, it := range e.items {
+				if it.hold != nil {
+					holds = append(holds, it.hold)
+				}
+			}
+		}
 	}
-	if err := r.putOff(ctx, []*Work{{Entity: id, State: order.New(id), items: items, err: fmt.Errorf("record: %w", cause)}}); err != nil {
-		r.deps.Log.Error().Err(err).Msg("not put off; the message is delivered again") // never acked, so it comes
+	return holds
+}
+
+// recordUntilStored decides about an answer on fresh state, again if somebody was faster, and waits for a database that
+// is away: an answer that is lost is a call that is made once more.
+func (r *Reactor) recordUntilStored(ctx context.Context, id ident.Entity, request Request, answer any, callErr error) (decision, error) {
+	conflicts, pause := 0, firstPause
+	for {
+		d, outcome, err := r.record(ctx, id, request, answer, callErr)
+		switch {
+		case err != nil && !eventstore.Unreachable(err):
+			return d, err
+		case err != nil:
+			select {
+			case <-ctx.Done():
+				return d, err
+			case <-time.After(pause):
+				pause = min(2*pause, mostPause)
+			}
+		case outcome != eventstore.Conflict:
+			return d, nil
+		default:
+			r.metrics.conflicts.Inc()
+			conflicts++
+			if conflicts > conflictsMost {
+				return d, fmt.Errorf("%d conflicts in a row", conflicts)
+			}
+		}
 	}
 }
 
-// recordUntilStored decides about an answer on fresh state, again if somebody was faster.
-func (r *Reactor) recordUntilStored(ctx context.Context, id ident.Entity, request Request, answer any, callErr error) error {
-	for range conflictsMost {
-		events, err := r.deps.Store.Load(ctx, []ident.Entity{id})
-		if err != nil {
-			return err
-		}
-		outcome, err := r.record(ctx, id, events[id], request, answer, callErr)
-		if err != nil {
-			return err
-		}
-		if outcome != eventstore.Conflict {
-			return nil
-		}
-		r.metrics.conflicts.Inc()
+func (r *Reactor) record(ctx context.Context, id ident.Entity, request Request, answer any, callErr error) (decision, eventstore.Outcome, error) {
+	loaded, err := r.deps.Store.Load(ctx, []ident.Entity{id})
+	if err != nil {
+		return decision{}, eventstore.Stored, err
 	}
-	return fmt.Errorf("%d conflicts in a row", conflictsMost)
-}
-
-func (r *Reactor) record(ctx context.Context, id ident.Entity, events []event.Recorded, request Request, answer any, callErr error) (eventstore.Outcome, error) {
-	now := r.deps.Clock().UTC()
-	w := &Work{Entity: id, Events: events}
+	w := &Work{Entity: id, Events: loaded[id]}
 	var d decision
-	err := guarded(func() error {
-		if err := r.fold(w); err != nil {
-			return err
-		}
-		wanted, err := r.spec.Calls.Record(w.State.Clone(), request, answer, callErr, now)
-		if err != nil {
-			return err
-		}
-		d = decision{work: w, state: w.State}
-		t := Trigger{Kind: Ring, Cause: ident.Named("call", r.spec.Service, id.String(), request.Key()), At: now}
-		appended := r.add(&d, wanted, t, now, ordinalsOf(events, r.spec.Owns))
-		if len(appended) > 0 {
-			expected := w.State.Version(r.spec.Owns)
-			d.unit.Appends = []eventstore.Append{{Entity: id, Category: r.spec.Owns, Expected: expected, Events: appended}}
-		}
-		return nil
+	err = guarded(func() (err error) {
+		d, err = r.decideRecord(w, request, answer, callErr)
+		return err
 	})
 	if err != nil || empty(d.unit) {
-		return eventstore.Stored, err
+		return d, eventstore.Stored, err
 	}
 	outcomes, err := r.append(ctx, []eventstore.Unit{d.unit})
 	if err != nil {
-		return eventstore.Stored, err
+		if !eventstore.Unreachable(err) {
+			err = sorted{errUnstorable, err}
+		}
+		return d, eventstore.Stored, err
 	}
-	if outcomes[0] == eventstore.Stored && len(d.requests) > 0 {
-		r.call(id, d.state, d.requests, nil)
+	return d, outcomes[0], nil
+}
+
+func (r *Reactor) decideRecord(w *Work, request Request, answer any, callErr error) (decision, error) {
+	if err := r.fold(w); err != nil {
+		return decision{}, err
 	}
-	return outcomes[0], nil
+	now := r.deps.Clock().UTC()
+	wanted, err := r.spec.Calls.Record(w.State.Clone(), request, answer, callErr, now)
+	if err != nil {
+		return decision{}, err
+	}
+	d := decision{work: w, state: w.State}
+	t := Trigger{Kind: Ring, Cause: ident.Named("call", r.spec.Service, w.Entity.String(), request.Key()), At: now}
+	appended := r.add(&d, wanted, t, now, ordinalsOf(w.Events, r.spec.Owns))
+	if len(appended) > 0 {
+		d.unit.Appends = []eventstore.Append{{
+			Entity: w.Entity, Category: r.spec.Owns, Expected: w.State.Version(r.spec.Owns), Events: appended,
+		}}
+	}
+	return d, nil
 }

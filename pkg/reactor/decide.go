@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/orderflow/orderflow/pkg/event"
@@ -17,6 +18,15 @@ import (
 // errNewer says that the service's own stream holds types that this build does not know: a newer replica wrote them,
 // and it is for a newer replica to go on.
 var errNewer = errors.New("the stream holds events of a newer version")
+
+// errFold says that an entity's events do not make a state: only a better program, or a repaired stream, can help.
+var errFold = errors.New("the events do not fold")
+
+// sorted is an error that is also of a sort of ours.
+type sorted struct{ sort, err error }
+
+func (e sorted) Error() string   { return e.sort.Error() + ": " + e.err.Error() }
+func (e sorted) Unwrap() []error { return []error{e.sort, e.err} }
 
 // load reads and folds every entity of the works. A fold that fails is that entity's trouble alone.
 func (r *Reactor) load(ctx context.Context, works []*Work) error {
@@ -37,46 +47,70 @@ func (r *Reactor) load(ctx context.Context, works []*Work) error {
 func (r *Reactor) fold(w *Work) error {
 	w.State = order.New(w.Entity)
 	for _, e := range w.Events {
-		if e.Category == event.Stock {
-			w.State = nil // a SKU: its state is in its snapshot
-			return nil
-		}
 		if e.Message == nil && e.Category == r.spec.Owns {
 			return fmt.Errorf("%w: %s", errNewer, e.Type)
 		}
 		if err := w.State.Apply(e); err != nil {
-			return err
+			return sorted{errFold, err}
 		}
 	}
 	return nil
 }
 
-// triggers are what there is to decide: every fact and command that has not led to an event yet, and all doorbells as
-// one, after them.
+// triggers are what there is to decide: every fact and command that has not led to an event yet, then every kind of
+// timer that is due, then all doorbells as one.
 func (r *Reactor) triggers(w *Work) []Trigger {
 	caused := map[ident.Cause]bool{}
 	for _, e := range w.Events {
-		if e.Category == r.spec.Owns || e.Category == event.Stock {
+		if e.Category == r.spec.Owns {
 			caused[e.Cause] = true
 		}
 	}
 	var news, rings []Trigger
+	rung := map[string]bool{}
 	for _, it := range w.items {
-		switch it.trigger.Kind {
-		case Fact, Command:
-			if !caused[it.trigger.Cause] {
-				news = append(news, it.trigger)
+		t := it.trigger
+		if t.Kind == Fact || t.Kind == Command {
+			if !caused[t.Cause] {
+				news = append(news, t)
+				continue
 			}
-		case TimerRing: // its kind may mean something
-			rings = append([]Trigger{it.trigger}, rings...)
-		default:
-			rings = append(rings, it.trigger)
+			if r.spec.Calls == nil {
+				continue
+			}
+			// It was decided, but what it planned may not have been called: that is seen by looking at the entity.
+			t = Trigger{Kind: Ring, Cause: t.Cause, At: t.At}
 		}
+		if rung[t.TimerKind] {
+			continue
+		}
+		rung[t.TimerKind] = true
+		rings = append(rings, t)
 	}
-	if len(rings) > 0 {
-		news = append(news, rings[0])
+	slices.SortStableFunc(rings, func(a, b Trigger) int { return int(b.Kind) - int(a.Kind) })
+	return append(news, rings...)
+}
+
+// split makes a work of each thing that there is to decide about an entity, so that one of them that fails does not
+// fail the others.
+func split(w *Work) []*Work {
+	var works []*Work
+	rings := map[string]*Work{}
+	for _, it := range w.items {
+		t := it.trigger
+		if t.Kind == Fact || t.Kind == Command {
+			works = append(works, &Work{Entity: w.Entity, items: []*item{it}})
+			continue
+		}
+		rung := rings[t.TimerKind]
+		if rung == nil {
+			rung = &Work{Entity: w.Entity}
+			rings[t.TimerKind] = rung
+			works = append(works, rung)
+		}
+		rung.items = append(rung.items, it)
 	}
-	return news
+	return works
 }
 
 // setAside takes works out that cannot be decided now: those whose fold failed.
@@ -111,6 +145,9 @@ func (r *Reactor) decide(w *Work, now time.Time) (decision, error) {
 		if err != nil {
 			return d, err
 		}
+		if len(wanted.Requests) > 0 && r.spec.Calls == nil {
+			return d, fmt.Errorf("%s wants a call and is not set up for calls", r.spec.Service)
+		}
 		appended.Events = append(appended.Events, r.add(&d, wanted, t, now, ordinals)...)
 	}
 	if len(appended.Events) > 0 {
@@ -128,7 +165,7 @@ func (r *Reactor) add(d *decision, wanted Decision, t Trigger, now time.Time, or
 		}
 		if events[i].OccurredAt.IsZero() {
 			events[i].OccurredAt = now
-			if t.Kind == Fact && t.Fact.GetOccurredAt() != nil {
+			if t.Kind == Fact && t.Fact.GetOccurredAt().IsValid() {
 				events[i].OccurredAt = t.Fact.GetOccurredAt().AsTime()
 			}
 		}
@@ -144,6 +181,9 @@ func (r *Reactor) add(d *decision, wanted Decision, t Trigger, now time.Time, or
 // addRows takes over timers, names and the service's own rows.
 func (r *Reactor) addRows(u *eventstore.Unit, id ident.Entity, wanted Decision) {
 	for _, t := range wanted.Timers {
+		if reserved(t.Kind) {
+			panic(fmt.Sprintf("reactor: %s sets a timer %q, which is a name of the loop's own", r.spec.Service, t.Kind))
+		}
 		u.Timers = append(u.Timers, eventstore.Timer{
 			Service: r.spec.Service, ID: TimerID(r.spec.Service, id, t.Kind), Entity: id, Kind: t.Kind, DueAt: t.At, Refs: t.Refs,
 		})

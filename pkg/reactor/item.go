@@ -28,6 +28,50 @@ type item struct {
 	hold    *hold
 	timer   *eventstore.Timer
 	attempt int
+	twins   []*item // the same news, told again in the same batch: they end with it
+
+	where atomic.Int32
+}
+
+// Where an item is. It goes one way only: whoever tries a batch again leaves out what is no longer in the batch.
+const (
+	inBatch int32 = iota
+	withCall
+	ended
+)
+
+// finish lets go of the message, once.
+func (it *item) finish() {
+	if it.where.Swap(ended) == ended {
+		return
+	}
+	it.hold.done()
+	for _, twin := range it.twins {
+		twin.finish()
+	}
+}
+
+// giveBack has the message delivered again at once, after a pause if there is one: it was not handled. A timer comes
+// again by itself when its lease is over.
+func (it *item) giveBack(pause time.Duration) {
+	if it.where.Swap(ended) == ended {
+		return
+	}
+	it.hold.giveBack(pause)
+	for _, twin := range it.twins {
+		twin.giveBack(pause)
+	}
+}
+
+// remaining are the items of a batch that are still to be brought to an end.
+func remaining(batch []*item) []*item {
+	var left []*item
+	for _, it := range batch {
+		if it.where.Load() == inBatch {
+			left = append(left, it)
+		}
+	}
+	return left
 }
 
 // hold is a message whose parts are all to be done before it is acked.
@@ -39,6 +83,12 @@ type hold struct {
 func (h *hold) done() {
 	if h != nil && h.open.Add(-1) == 0 {
 		_ = h.msg.Ack() // a lost ack brings the message again, which does no harm
+	}
+}
+
+func (h *hold) giveBack(pause time.Duration) {
+	if h != nil {
+		_ = h.msg.NakWithDelay(pause) // if it is lost, the message comes when its time in hand is over
 	}
 }
 
@@ -54,6 +104,9 @@ func (r *Reactor) read(m jetstream.Msg) ([]*item, error) {
 		items, err = readDoorbell(m.Data())
 	case "commands":
 		items, err = readCommand(m.Data())
+		if about, unknown := m.Metadata(); err == nil && unknown == nil {
+			items[0].trigger.At = about.Timestamp
+		}
 	default:
 		return nil, fmt.Errorf("subject %s is none of ours", m.Subject())
 	}
@@ -124,8 +177,13 @@ const (
 	timerRetry   = "retry"
 )
 
-// fromTimer makes a timer's row the trigger that it stands for.
-func fromTimer(t eventstore.Timer) (*item, error) {
+// reserved says that a kind of timer is the loop's: a service that used it would not be rung.
+func reserved(kind string) bool {
+	return strings.HasPrefix(kind, timerFact) || kind == timerCommand || kind == timerRetry
+}
+
+// fromTimer makes a timer's row the trigger that it stands for. Claiming it has put it off by lease.
+func fromTimer(t eventstore.Timer, lease time.Duration) (*item, error) {
 	it := &item{}
 	switch {
 	case strings.HasPrefix(t.Kind, timerFact):
@@ -141,8 +199,11 @@ func fromTimer(t eventstore.Timer) (*item, error) {
 			return nil, fmt.Errorf("timer %s: %w", t.ID, err)
 		}
 		it = items[0]
+		it.trigger.At = t.CreatedAt
+	case t.Kind == timerRetry:
+		it.trigger = Trigger{Kind: Ring, Cause: t.ID, At: t.CreatedAt}
 	default:
-		it.trigger = Trigger{Kind: TimerRing, Cause: t.ID, TimerKind: t.Kind, At: t.DueAt}
+		it.trigger = Trigger{Kind: TimerRing, Cause: t.ID, TimerKind: t.Kind, At: t.DueAt.Add(-lease)}
 	}
 	if !t.Entity.IsZero() {
 		it.entity = t.Entity
@@ -157,7 +218,7 @@ func (r *Reactor) asTimer(it *item, at time.Time, refs []string) (eventstore.Tim
 	var err error
 	switch it.trigger.Kind {
 	case Fact:
-		d := proto.Clone(it.trigger.Delivery).(*intakev1.Delivery) //nolint:forcetypeassert // Clone keeps the type
+		d := proto.CloneOf(it.trigger.Delivery)
 		d.Facts = []*intakev1.Fact{it.trigger.Fact}
 		t.Kind = timerFact + strconv.Itoa(it.ordinal)
 		t.Payload, err = proto.Marshal(d)
@@ -178,9 +239,18 @@ func (r *Reactor) asTimer(it *item, at time.Time, refs []string) (eventstore.Tim
 // end acks the message and takes the timer away, once everything that it led to is stored.
 func (r *Reactor) end(ctx context.Context, items ...*item) {
 	var timers []eventstore.Timer
+	var healed []ident.Entity
 	for _, it := range items {
 		if it.timer != nil {
 			timers = append(timers, *it.timer)
+		}
+		if it.attempt > 0 { // only what was put off can have been marked stuck
+			healed = append(healed, it.entity)
+		}
+	}
+	if len(healed) > 0 {
+		if err := r.deps.Store.ClearStuck(ctx, r.spec.Service, healed...); err != nil {
+			r.deps.Log.Warn().Err(err).Msg("still marked stuck")
 		}
 	}
 	if len(timers) > 0 {
@@ -189,100 +259,32 @@ func (r *Reactor) end(ctx context.Context, items ...*item) {
 		}
 	}
 	for _, it := range items {
-		it.hold.done()
+		it.finish()
 	}
 }
 
-// unique drops what is in the batch twice: the same fact or command, of which one is enough.
-func (r *Reactor) unique(batch []*item) []*item {
-	seen := map[ident.Cause]bool{}
+// unique keeps one of what is in the batch twice, the same fact or command. The others end when that one does.
+func unique(batch []*item) []*item {
+	seen := map[ident.Cause]*item{}
 	var kept []*item
 	for _, it := range batch {
-		if k := it.trigger.Kind; (k == Fact || k == Command) && seen[it.trigger.Cause] {
-			it.hold.done()
+		if it.trigger.Kind != Fact && it.trigger.Kind != Command {
+			kept = append(kept, it)
 			continue
 		}
-		seen[it.trigger.Cause] = true
-		kept = append(kept, it)
+		first := seen[it.trigger.Cause]
+		if first == nil {
+			seen[it.trigger.Cause] = it
+			kept = append(kept, it)
+			continue
+		}
+		first.twins, first.attempt = append(first.twins, it), max(first.attempt, it.attempt)
+		if first.timer == nil {
+			first.timer = it.timer
+		}
+		if first.entity.IsZero() {
+			first.entity = it.entity
+		}
 	}
 	return kept
-}
-
-// locate finds the entity of facts that only name references, and parks those of which nobody knows where they lead.
-func (r *Reactor) locate(ctx context.Context, batch []*item) ([]*item, error) {
-	var located, lost []*item
-	var refs []string
-	for _, it := range batch {
-		if it.entity.IsZero() {
-			lost = append(lost, it)
-			refs = append(refs, it.trigger.Fact.GetReferences()...)
-		} else {
-			located = append(located, it)
-		}
-	}
-	if len(lost) == 0 {
-		return located, nil
-	}
-	known, err := r.deps.Store.Resolve(ctx, refs)
-	if err != nil {
-		return nil, err
-	}
-	var parked []eventstore.Timer
-	waiting := map[ident.Cause]*item{}
-	for _, it := range lost {
-		if id, ok := first(known, it.trigger.Fact.GetReferences()); ok {
-			it.entity = id
-			located = append(located, it)
-			continue
-		}
-		t, err := r.asTimer(it, time.Time{}, it.trigger.Fact.GetReferences())
-		if err != nil {
-			return nil, err
-		}
-		t.Attempt = 0
-		parked, waiting[t.ID] = append(parked, t), it
-	}
-	if len(parked) == 0 {
-		return located, nil
-	}
-	linked, err := r.deps.Store.Park(ctx, parked)
-	if err != nil {
-		return nil, err
-	}
-	for cause, it := range waiting {
-		if id, ok := linked[cause]; ok {
-			it.entity = id
-			located = append(located, it)
-			continue
-		}
-		r.metrics.parked.Inc()
-		it.timer = nil // the row stays: it is what waits
-		it.hold.done()
-	}
-	return located, nil
-}
-
-func first(known map[string]ident.Entity, refs []string) (ident.Entity, bool) {
-	for _, ref := range refs {
-		if id, ok := known[ref]; ok {
-			return id, true
-		}
-	}
-	return ident.Entity{}, false
-}
-
-// group makes one work of everything about one entity, in the order of arrival.
-func group(items []*item) []*Work {
-	var works []*Work
-	byEntity := map[ident.Entity]*Work{}
-	for _, it := range items {
-		w := byEntity[it.entity]
-		if w == nil {
-			w = &Work{Entity: it.entity}
-			byEntity[it.entity] = w
-			works = append(works, w)
-		}
-		w.items = append(w.items, it)
-	}
-	return works
 }

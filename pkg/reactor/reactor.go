@@ -28,9 +28,36 @@ type Reactor struct {
 	// background are publishes and calls that go on beside the loop; drained before Run returns.
 	background sync.WaitGroup
 
+	pace     pace
+	stopping <-chan struct{} // closed when Run is told to end
+
 	mu        sync.Mutex
 	published []eventstore.OutboxID
 }
+
+// pace is how often and how long: one place, so that tests need not wait for it.
+type pace struct {
+	pause       func(attempt int) time.Duration // before a message is tried again
+	callTimeout time.Duration
+	inHand      time.Duration // between two words to the broker that a message is still worked on
+	ringLease   time.Duration
+	sweepOutbox time.Duration // age of an outbox row that counts as left behind
+	sweepEvery  time.Duration
+}
+
+func usualPace() pace {
+	return pace{pause, callTimeout, inHandEvery, ringLease, sweepAfter, sweepEvery}
+}
+
+const (
+	// callTimeout bounds a call beyond the adapter's own time-out: no call may hold a place for ever.
+	callTimeout = time.Minute
+	// inHandEvery is well within the time that the broker leaves a message in hand.
+	inHandEvery = 10 * time.Second
+	// firstPause and mostPause are waited for a database that is away.
+	firstPause = 100 * time.Millisecond
+	mostPause  = 5 * time.Second
+)
 
 // New makes a reactor. It panics on a spec that cannot work, which is a mistake in the program.
 func New(spec Spec, deps Deps) *Reactor {
@@ -40,16 +67,23 @@ func New(spec Spec, deps Deps) *Reactor {
 	if deps.Clock == nil {
 		deps.Clock = time.Now
 	}
-	r := &Reactor{spec: spec, deps: deps, metrics: newMetrics(deps.Registry, spec.Service), inbox: make(chan *item, batchMost)}
+	r := &Reactor{
+		spec: spec, deps: deps, metrics: newMetrics(deps.Registry, spec.Service), inbox: make(chan *item, batchMost), pace: usualPace(),
+	}
 	if spec.Calls != nil {
 		r.calls = newPool(spec.Calls.Workers)
 	}
 	return r
 }
 
-// Run handles messages until ctx ends; then it stops fetching, finishes what is in hand and returns.
+// Run handles messages until ctx ends; then it stops fetching, finishes what is in hand and returns. Messages that were
+// fetched and not begun, and calls that were planned and not made, are given back to the broker.
 func (r *Reactor) Run(ctx context.Context) error {
+	r.stopping = ctx.Done()
 	consuming, err := r.consume(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // told to end before it began
+	}
 	if err != nil {
 		return err
 	}
@@ -57,16 +91,34 @@ func (r *Reactor) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var helpers sync.WaitGroup
-	for _, help := range []func(context.Context){r.ringTimers, r.sweepOutbox, r.sweepEntities, r.flushPublished} {
+	for _, help := range []func(context.Context){r.ringTimers, r.sweepOutbox, r.sweepEntities, r.flushPublished, r.keepInHand} {
 		helpers.Go(func() { help(ctx) })
 	}
 	r.loop(ctx, work)
 	for _, c := range consuming {
-		c.Stop()
+		c.Drain()
 	}
 	helpers.Wait()
+	r.finishInbox(work)
 	r.background.Wait()
-	return r.clearPublished(work)
+	last, cancel := context.WithTimeout(work, tellTimeout)
+	defer cancel()
+	if err := r.clearPublished(last); err != nil {
+		r.deps.Log.Warn().Err(err).Msg("outbox rows are left to the sweeper")
+	}
+	return nil
+}
+
+// finishInbox handles what was queued when the loop ended. Nobody adds to it any more.
+func (r *Reactor) finishInbox(work context.Context) {
+	for {
+		select {
+		case first := <-r.inbox:
+			r.handle(work, r.fill(first))
+		default:
+			return
+		}
+	}
 }
 
 func (r *Reactor) consume(ctx context.Context) ([]*bus.Consumption, error) {
@@ -99,6 +151,10 @@ func (r *Reactor) consume(ctx context.Context) ([]*bus.Consumption, error) {
 
 // receive takes a message apart and queues its parts; it waits while the loop is busy, which slows pulling down.
 func (r *Reactor) receive(ctx context.Context, m jetstream.Msg) {
+	if ctx.Err() != nil {
+		_ = m.NakWithDelay(0) // we stop: another replica, or our next start, has it at once
+		return
+	}
 	items, err := r.read(m)
 	if err != nil {
 		r.bury(context.WithoutCancel(ctx), m, "undecodable", err)
@@ -112,7 +168,8 @@ func (r *Reactor) receive(ctx context.Context, m jetstream.Msg) {
 		select {
 		case r.inbox <- it:
 		case <-ctx.Done():
-			return // not acked: it is delivered again
+			it.hold.giveBack(0)
+			return
 		}
 	}
 }
@@ -124,7 +181,7 @@ func (r *Reactor) loop(ctx, work context.Context) {
 		case <-ctx.Done():
 			return
 		case first := <-r.inbox:
-			r.handle(work, ctx.Done(), r.fill(first))
+			r.handle(work, r.fill(first))
 		}
 	}
 }
@@ -144,22 +201,22 @@ func (r *Reactor) fill(first *item) []*item {
 
 // handle decides about a batch. Trouble with the database or the broker is waited out here: nothing else could be done
 // meanwhile, and what is not acked comes again if we are stopped.
-func (r *Reactor) handle(ctx context.Context, stop <-chan struct{}, batch []*item) {
+func (r *Reactor) handle(ctx context.Context, batch []*item) {
 	r.metrics.batch.Observe(float64(len(batch)))
-	pause := 100 * time.Millisecond
-	for {
+	batch = unique(batch)
+	for pause := firstPause; ; pause = min(2*pause, mostPause) {
 		err := r.try(ctx, batch)
 		if err == nil {
 			return
 		}
-		if errors.Is(err, context.Canceled) {
-			return
-		}
+		batch = remaining(batch) // what ended before the trouble came must not be counted twice
 		r.deps.Log.Warn().Err(err).Int("messages", len(batch)).Dur("retry_in", pause).Msg("batch failed")
 		select {
 		case <-time.After(pause):
-			pause = min(2*pause, 5*time.Second)
-		case <-stop:
+		case <-r.stopping:
+			for _, it := range batch {
+				it.giveBack(0)
+			}
 			return
 		}
 	}
@@ -167,7 +224,6 @@ func (r *Reactor) handle(ctx context.Context, stop <-chan struct{}, batch []*ite
 
 // try brings every item of the batch to an end: decided and stored, parked, put off, or given up.
 func (r *Reactor) try(ctx context.Context, batch []*item) error {
-	batch = r.unique(batch)
 	located, err := r.locate(ctx, batch)
 	if err != nil {
 		return err
@@ -214,12 +270,12 @@ func (r *Reactor) decideAndStore(ctx context.Context, works []*Work) ([]*Work, e
 		return nil, err
 	}
 	works, err := r.setAside(ctx, works)
-	if err != nil {
+	if err != nil || len(works) == 0 {
 		return nil, err
 	}
 	if r.spec.Enrich != nil {
-		if err := r.spec.Enrich(ctx, works); err != nil {
-			return nil, fmt.Errorf("read what decisions need: %w", err)
+		if err := guarded(func() error { return r.spec.Enrich(ctx, works) }); err != nil {
+			return r.notStored(ctx, works, fmt.Errorf("read what decisions need: %w", err))
 		}
 	}
 	if r.spec.Batch != nil {

@@ -102,7 +102,7 @@ type Decide func(o *order.State, t Trigger, now time.Time) (Decision, error)
 // Work is one entity's turn in a batch.
 type Work struct {
 	Entity   ident.Entity
-	State    *order.State // nil for a SKU
+	State    *order.State // without events for a SKU, whose state is a snapshot
 	Events   []event.Recorded
 	Triggers []Trigger
 	Extra    any

@@ -11,27 +11,30 @@ import (
 	"github.com/orderflow/orderflow/pkg/ident"
 )
 
-// storeEach decides about every work by itself and stores all of it at once. It returns the works that met a conflict.
+// storeEach decides about every work by itself and stores all of it at once. It returns the works that are to be
+// decided again, alone: those that met a conflict, and those of which one part fails.
 func (r *Reactor) storeEach(ctx context.Context, works []*Work) ([]*Work, error) {
 	now := r.deps.Clock().UTC()
 	var decisions []decision
-	var failed []*Work
+	var again []*Work
 	for _, w := range works {
 		var d decision
-		w.err = guarded(func() (err error) {
+		err := guarded(func() (err error) {
 			d, err = r.decide(w, now)
 			return err
 		})
-		if w.err != nil {
-			failed = append(failed, w)
-		} else {
+		if err == nil {
 			decisions = append(decisions, d)
+			continue
 		}
+		alone, err := r.failed(ctx, []*Work{w}, err)
+		if err != nil {
+			return nil, err
+		}
+		again = append(again, alone...)
 	}
-	if err := r.putOff(ctx, failed); err != nil {
-		return nil, err
-	}
-	return r.store(ctx, decisions)
+	conflicted, err := r.store(ctx, decisions)
+	return append(again, conflicted...), err
 }
 
 // store appends what was decided. Decisions without anything to store are simply done.
@@ -45,7 +48,11 @@ func (r *Reactor) store(ctx context.Context, decisions []decision) ([]*Work, err
 	}
 	outcomes, err := r.append(ctx, units)
 	if err != nil {
-		return nil, err
+		works := make([]*Work, len(decisions))
+		for i, d := range decisions {
+			works[i] = d.work
+		}
+		return r.notStored(ctx, works, err)
 	}
 	conflicted := map[int]bool{}
 	var again []*Work
@@ -60,7 +67,7 @@ func (r *Reactor) store(ctx context.Context, decisions []decision) ([]*Work, err
 		switch {
 		case conflicted[i]:
 		case len(d.requests) > 0:
-			r.call(d.work.Entity, d.state, d.requests, d.work.items)
+			r.call(d.state, d.requests, handOver(d.work))
 		default:
 			done = append(done, d.work.items...)
 		}
@@ -73,27 +80,17 @@ func (r *Reactor) store(ctx context.Context, decisions []decision) ([]*Work, err
 // storeBatch lets the service decide about the whole batch. A unit that is in conflict sends back every work that has
 // an entity in it.
 func (r *Reactor) storeBatch(ctx context.Context, works []*Work) ([]*Work, error) {
-	if len(works) == 0 {
-		return nil, nil
-	}
 	var units []eventstore.Unit
 	err := guarded(func() (err error) {
 		units, err = r.spec.Batch(ctx, works, r.deps.Clock().UTC())
 		return err
 	})
-	switch {
-	case err == nil:
-	case len(works) > 1 && (errors.Is(err, errPanic) || givenUp(err)):
-		return works, nil // alone, each of them shows whose trouble it is
-	case errors.Is(err, errPanic) || givenUp(err):
-		works[0].err = err
-		return nil, r.putOff(ctx, works)
-	default:
-		return nil, err
+	if err != nil {
+		return r.notStored(ctx, works, err)
 	}
 	outcomes, err := r.append(ctx, units)
 	if err != nil {
-		return nil, err
+		return r.notStored(ctx, works, err)
 	}
 	conflicted := map[ident.Entity]bool{}
 	for u, outcome := range outcomes {
@@ -115,6 +112,36 @@ func (r *Reactor) storeBatch(ctx context.Context, works []*Work) ([]*Work, error
 	r.end(ctx, done...)
 	r.metrics.conflicts.Add(float64(len(again)))
 	return again, nil
+}
+
+// errUnstorable says that the database answers, and refuses what was decided.
+var errUnstorable = errors.New("it cannot be stored")
+
+// notStored sorts what went wrong with works that were to be read for, decided or stored together. Trouble with the
+// database is told, so that it is waited out. Anything else is the trouble of one of them, and alone each of them
+// shows whose.
+func (r *Reactor) notStored(ctx context.Context, works []*Work, err error) ([]*Work, error) {
+	if eventstore.Unreachable(err) {
+		return nil, err
+	}
+	if !errors.Is(err, errPanic) && !givenUp(err) {
+		err = sorted{errUnstorable, err}
+	}
+	return r.failed(ctx, works, err)
+}
+
+// failed takes works apart until each is one thing about one entity; that is put off or given up.
+func (r *Reactor) failed(ctx context.Context, works []*Work, err error) ([]*Work, error) {
+	if len(works) > 1 {
+		return works, nil
+	}
+	for _, w := range works {
+		if parts := split(w); len(parts) > 1 {
+			return parts, nil
+		}
+		w.err = err
+	}
+	return nil, r.putOff(ctx, works)
 }
 
 func entitiesOf(u eventstore.Unit) []ident.Entity {
@@ -153,21 +180,26 @@ func (r *Reactor) append(ctx context.Context, units []eventstore.Unit) ([]events
 // putOff ends works that failed: given up with a copy in DEAD, or written as timers that try again later.
 func (r *Reactor) putOff(ctx context.Context, works []*Work) error {
 	var timers []eventstore.Timer
-	var ended []*item
+	var later []*item
 	for _, w := range works {
 		if givenUp(w.err) {
 			r.giveUp(ctx, w)
 			continue
 		}
 		r.note(ctx, w)
+		attempt := 0
 		for _, it := range w.items {
-			t, err := r.asTimer(it, r.deps.Clock().Add(pause(it.attempt)), nil)
+			attempt = max(attempt, it.attempt) // bells become one timer: the latest attempt counts
+		}
+		for _, it := range w.items {
+			it.attempt = attempt
+			t, err := r.asTimer(it, r.deps.Clock().Add(r.pace.pause(attempt)), nil)
 			if err != nil {
 				return err
 			}
 			timers = append(timers, t)
 		}
-		ended = append(ended, w.items...)
+		later = append(later, w.items...)
 	}
 	if len(timers) == 0 {
 		return nil
@@ -176,8 +208,8 @@ func (r *Reactor) putOff(ctx context.Context, works []*Work) error {
 		return err
 	}
 	r.metrics.retries.Add(float64(len(timers)))
-	for _, it := range ended {
-		it.hold.done()
+	for _, it := range later {
+		it.finish()
 	}
 	return nil
 }
@@ -185,7 +217,7 @@ func (r *Reactor) putOff(ctx context.Context, works []*Work) error {
 // note logs why a work is put off, and marks its entity stuck where only a better program can help.
 func (r *Reactor) note(ctx context.Context, w *Work) {
 	r.deps.Log.Warn().Err(w.err).Stringer("entity_id", w.Entity).Msg("put off")
-	if errors.Is(w.err, errPanic) || w.State == nil {
+	if errors.Is(w.err, errPanic) || errors.Is(w.err, errFold) || errors.Is(w.err, errUnstorable) {
 		if err := r.deps.Store.MarkStuck(ctx, r.spec.Service, w.Entity, w.err.Error()); err != nil {
 			r.deps.Log.Warn().Err(err).Msg("not marked stuck")
 		}

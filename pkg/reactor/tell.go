@@ -14,6 +14,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/eventstore"
 
 	envelopev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/envelope/v1"
+	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 )
 
 // tellTimeout bounds one publish; what is not told by then the sweeper tells.
@@ -48,7 +49,7 @@ const sweepAfter = 8 * time.Second
 // sweepOutbox rings what was appended and never told, by us or by a process that died.
 func (r *Reactor) sweepOutbox(ctx context.Context) {
 	every(ctx, 2*time.Second, func() {
-		n, err := r.deps.Store.ClaimOutbox(ctx, sweepAfter, 100, func(ctx context.Context, rows []eventstore.OutboxRow) error {
+		n, err := r.deps.Store.ClaimOutbox(ctx, r.pace.sweepOutbox, 100, func(ctx context.Context, rows []eventstore.OutboxRow) error {
 			var bells []*envelopev1.Doorbell
 			for _, row := range rows {
 				bells = append(bells, row.Doorbells...)
@@ -99,6 +100,9 @@ func (r *Reactor) addPublished(rows ...eventstore.OutboxID) {
 	r.published = append(r.published, rows...)
 }
 
+// buryAgain is when a message comes again that could not be put into DEAD.
+const buryAgain = 5 * time.Second
+
 // bury gives a message up that cannot even be read: a copy in DEAD first, and only then its end.
 func (r *Reactor) bury(ctx context.Context, m jetstream.Msg, reason string, cause error) {
 	r.deps.Log.Error().Err(cause).Str("subject", m.Subject()).Msg("given up: " + reason)
@@ -106,7 +110,7 @@ func (r *Reactor) bury(ctx context.Context, m jetstream.Msg, reason string, caus
 		Service: r.spec.Service, Reason: reason, Error: cause.Error(), Subject: m.Subject(), Message: m.Data(), At: timestamppb.New(r.deps.Clock()),
 	})
 	if err != nil {
-		_ = m.NakWithDelay(5 * time.Second)
+		_ = m.NakWithDelay(buryAgain)
 		return
 	}
 	r.metrics.dead.Inc()
@@ -123,6 +127,7 @@ func (r *Reactor) giveUp(ctx context.Context, w *Work) {
 		})
 		if err != nil {
 			r.deps.Log.Warn().Err(err).Msg("not buried yet; it comes again")
+			it.giveBack(buryAgain)
 			continue
 		}
 		r.metrics.dead.Inc()
@@ -130,22 +135,49 @@ func (r *Reactor) giveUp(ctx context.Context, w *Work) {
 	}
 }
 
-// original is the message that an item came from, made again where it came by a timer.
+// original is the message that an item came from, made again where it came by a timer. A bell is made one that the
+// service listens to: all of them say no more than which entity to look at.
 func (r *Reactor) original(it *item) (string, []byte) {
 	if it.hold != nil {
 		return it.hold.msg.Subject(), it.hold.msg.Data()
 	}
-	t, err := r.asTimer(it, time.Time{}, nil)
-	if err != nil {
-		return "", nil
-	}
 	switch it.trigger.Kind {
 	case Fact:
-		return bus.IntakeSubject(it.trigger.Delivery), t.Payload
+		d := alone(it.trigger.Delivery, it.trigger.Fact, it.ordinal)
+		return bus.IntakeSubject(d), marshal(d)
 	case Command:
-		return bus.CommandSubject(r.spec.Service, it.trigger.Command), t.Payload
+		return bus.CommandSubject(r.spec.Service, it.trigger.Command), marshal(it.trigger.Command)
+	case Ring, TimerRing:
 	}
-	return "", nil
+	if len(r.spec.Rings) == 0 {
+		return "", nil
+	}
+	ring := r.spec.Rings[0]
+	bell := &envelopev1.Doorbell{EntityId: it.entity[:], Category: string(ring.Category), EventId: it.trigger.Cause[:], Type: "Redriven"}
+	if len(ring.Types) > 0 {
+		bell.Type = ring.Types[0]
+	}
+	return bus.EventSubject(bell), marshal(bell)
+}
+
+// alone is a delivery with one of its facts, still at its place: the place is part of the fact's identity.
+func alone(d *intakev1.Delivery, f *intakev1.Fact, place int) *intakev1.Delivery {
+	d = proto.CloneOf(d)
+	d.Facts = make([]*intakev1.Fact, place+1)
+	for i := range d.GetFacts() {
+		d.Facts[i] = &intakev1.Fact{}
+	}
+	d.Facts[place] = f
+	return d
+}
+
+// marshal cannot fail on a message that was read from its bytes.
+func marshal(m proto.Message) []byte {
+	data, err := proto.Marshal(m)
+	if err != nil {
+		return nil
+	}
+	return data
 }
 
 // every calls f at once and then at intervals, until ctx ends.

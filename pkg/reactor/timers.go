@@ -17,7 +17,7 @@ const (
 func (r *Reactor) ringTimers(ctx context.Context) {
 	every(ctx, ringEvery, func() {
 		for {
-			due, err := r.deps.Store.Due(ctx, r.spec.Service, ringMost, ringLease)
+			due, err := r.deps.Store.Due(ctx, r.spec.Service, ringMost, r.pace.ringLease)
 			if err != nil {
 				if ctx.Err() == nil {
 					r.deps.Log.Warn().Err(err).Msg("timers")
@@ -25,7 +25,7 @@ func (r *Reactor) ringTimers(ctx context.Context) {
 				return
 			}
 			for _, t := range due {
-				it, err := fromTimer(t)
+				it, err := fromTimer(t, r.pace.ringLease)
 				if err != nil {
 					r.deps.Log.Error().Err(err).Msg("timer cannot be read; it stays")
 					continue
@@ -61,7 +61,7 @@ const (
 
 func (r *Reactor) sweepEntities(ctx context.Context) {
 	round := 0
-	every(ctx, sweepEvery, func() {
+	every(ctx, r.pace.sweepEvery, func() {
 		since := r.deps.Clock().Add(-sweepBack)
 		if round%sweepAll == sweepAll-1 {
 			since = time.Time{}
