@@ -1,10 +1,13 @@
 package order
 
-import "math"
+import (
+	"iter"
+	"math"
+)
 
-// add sums and stays at the ends of int64: what providers tell may be absurd, and an absurd sum must not turn into a
+// Add sums and stays at the ends of int64: what providers tell may be absurd, and an absurd sum must not turn into a
 // plausible one by wrapping around.
-func add(amounts ...int64) int64 {
+func Add(amounts ...int64) int64 {
 	var total int64
 	for _, a := range amounts {
 		switch {
@@ -19,10 +22,11 @@ func add(amounts ...int64) int64 {
 	return total
 }
 
-func sum[K comparable](amounts map[K]int64) int64 {
+// sum adds amounts of one sign, so that it is the same in any order even where it saturates.
+func sum(amounts iter.Seq[int64]) int64 {
 	var total int64
-	for _, a := range amounts {
-		total = add(total, a) // saturates; equal in any order as long as all have one sign, which amounts by id do
+	for a := range amounts {
+		total = Add(total, a)
 	}
 	return total
 }

@@ -59,6 +59,7 @@ func (s *State) Apply(e event.Recorded) error {
 		s.Fulfillment.apply(e)
 	case event.Notification:
 		s.Notification.apply(e)
+	default: // refused above
 	}
 	return nil
 }

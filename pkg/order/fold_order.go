@@ -37,6 +37,7 @@ func (o *Order) apply(e event.Recorded) {
 	case *orderv1.CancellationRefused:
 		if o.Cancellation != nil && o.Cancellation.Number == int(m.GetNumber()) {
 			o.Cancellation.Refused, o.Cancellation.RefusedBy = m.GetReason(), m.GetBy()
+			o.Refusals = append(o.Refusals, *o.Cancellation)
 		}
 	case *orderv1.OrderCancelled:
 		o.Cancelled, o.ClosedAt = true, e.RecordedAt
@@ -64,10 +65,13 @@ func (o *Order) unhold(m *orderv1.HoldReleased) {
 }
 
 // describe takes the description if it is newer than the one that stands, so that the same descriptions lead to the
-// same order in whatever order they came.
+// same order in whatever order they came. What was completed is complete no longer once something else is wanted.
 func (o *Order) describe(d *orderv1.Description, sealed *typev1.Sealed) {
 	if o.Description != nil && !Newer(d, o.Description) {
 		return
+	}
+	if o.Completed && !bytes.Equal(d.GetContentHash(), o.Description.GetContentHash()) {
+		o.Completed, o.ClosedAt = false, time.Time{}
 	}
 	o.Description, o.Sealed = d, sealed
 	o.PlacedAt = instant(d.GetPlacedAt())

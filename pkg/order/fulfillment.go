@@ -161,6 +161,7 @@ func (f *Fulfillment) ShippedAt(tracking string) (time.Time, bool) {
 		case intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, intakev1.ScanStep_SCAN_STEP_OUT_FOR_DELIVERY,
 			intakev1.ScanStep_SCAN_STEP_DELIVERED, intakev1.ScanStep_SCAN_STEP_RETURNED:
 			return s.At, true
+		default: // trouble, or lost before it was ever seen
 		}
 	}
 	return time.Time{}, false

@@ -43,7 +43,7 @@ func Ours(l *typev1.Line) bool {
 func (s *State) Demand() map[string]int64 {
 	demand := map[string]int64{}
 	for _, w := range s.Wanted() {
-		demand[w.GetSku()] = add(demand[w.GetSku()], w.GetQuantity())
+		demand[w.GetSku()] = Add(demand[w.GetSku()], w.GetQuantity())
 	}
 	return demand
 }
@@ -52,7 +52,7 @@ func (s *State) Demand() map[string]int64 {
 func (i *Inventory) Held() map[string]int64 {
 	held := map[string]int64{}
 	for _, a := range i.Allocations {
-		held[a.GetSku()] = add(held[a.GetSku()], a.GetQuantity())
+		held[a.GetSku()] = Add(held[a.GetSku()], a.GetQuantity())
 	}
 	return held
 }
@@ -105,7 +105,7 @@ func (s *State) Lines() []Line {
 	}
 	for _, a := range s.Inventory.Allocations {
 		if i, ok := at[a.GetLineId()]; ok {
-			lines[i].Allocated = add(lines[i].Allocated, a.GetQuantity())
+			lines[i].Allocated = Add(lines[i].Allocated, a.GetQuantity())
 		}
 	}
 	s.countBackordered(lines)
@@ -114,7 +114,7 @@ func (s *State) Lines() []Line {
 	}
 	if s.Order.Ended() {
 		for i := range lines {
-			lines[i].Cancelled = add(lines[i].Ordered, -lines[i].Shipped)
+			lines[i].Cancelled = max(0, Add(lines[i].Ordered, -lines[i].Shipped))
 			lines[i].Allocated, lines[i].Backordered = 0, 0
 		}
 	}
@@ -127,7 +127,7 @@ func (s *State) countBackordered(lines []Line) {
 	}
 	for i, l := range lines {
 		if Ours(l.Described) {
-			lines[i].Backordered = l.Ordered
+			lines[i].Backordered = max(0, l.Ordered)
 		}
 	}
 }
@@ -147,13 +147,14 @@ func (s *State) countRelease(lines []Line, at map[string]int, r Release) {
 			continue
 		}
 		if _, shipped := s.Fulfillment.ShippedAt(parcel.Tracking); shipped {
-			lines[i].Shipped = add(lines[i].Shipped, q.GetQuantity())
+			lines[i].Shipped = Add(lines[i].Shipped, q.GetQuantity())
+			lines[i].Released = max(lines[i].Released, lines[i].Shipped) // a voided label that was used all the same
 		}
 		if _, delivered := s.Fulfillment.DeliveredAt(parcel.Tracking); delivered {
-			lines[i].Delivered = add(lines[i].Delivered, q.GetQuantity())
+			lines[i].Delivered = Add(lines[i].Delivered, q.GetQuantity())
 		}
 		if _, returned := s.Fulfillment.ReturnedAt(parcel.Tracking); returned {
-			lines[i].Returned = add(lines[i].Returned, q.GetQuantity())
+			lines[i].Returned = Add(lines[i].Returned, q.GetQuantity())
 		}
 	}
 }

@@ -49,8 +49,6 @@ func placed(total int64) *orderv1.OrderPlaced {
 	}}
 }
 
-type report func(*paymentv1.Movement)
-
 func captured(minor int64, names ...string) *paymentv1.PaymentCaptured {
 	return &paymentv1.PaymentCaptured{Movement: &paymentv1.Movement{
 		Names: names, Amount: usd(minor), Witness: intakev1.Witness_WITNESS_PROVIDER,
@@ -122,32 +120,32 @@ func TestRefundsCountOnce(t *testing.T) {
 
 func TestTheReleaseGate(t *testing.T) {
 	t.Parallel()
-	clear := &fraudv1.OrderScored{Verdict: fraudv1.Verdict_VERDICT_CLEAR}
+	cleared := &fraudv1.OrderScored{Verdict: fraudv1.Verdict_VERDICT_CLEAR}
 	allocated := &inventoryv1.StockAllocated{Allocations: []*inventoryv1.Allocation{{LineId: "1", Sku: "MUG", Location: "main", Quantity: 2}}}
 	paid := captured(50, "pi_1")
 	for name, c := range map[string]struct {
 		events []proto.Message
 		open   bool
 	}{
-		"everything there":       {[]proto.Message{placed(50), paid, clear, allocated}, true},
-		"in any order":           {[]proto.Message{paid, clear, placed(50), allocated}, true},
-		"not paid":               {[]proto.Message{placed(50), clear, allocated}, false},
-		"paid in part":           {[]proto.Message{placed(50), captured(49, "pi_1"), clear, allocated}, false},
-		"refunded in part":       {[]proto.Message{placed(50), paid, refunded(5, "re_1", "pi_1"), clear, allocated}, true},
-		"refunded whole":         {[]proto.Message{placed(50), paid, refunded(50, "re_1", "pi_1"), clear, allocated}, false},
-		"authorised only":        {[]proto.Message{placed(50), &paymentv1.PaymentAuthorized{Movement: paid.GetMovement()}, clear, allocated}, false},
+		"everything there":       {[]proto.Message{placed(50), paid, cleared, allocated}, true},
+		"in any order":           {[]proto.Message{paid, cleared, placed(50), allocated}, true},
+		"not paid":               {[]proto.Message{placed(50), cleared, allocated}, false},
+		"paid in part":           {[]proto.Message{placed(50), captured(49, "pi_1"), cleared, allocated}, false},
+		"refunded in part":       {[]proto.Message{placed(50), paid, refunded(5, "re_1", "pi_1"), cleared, allocated}, true},
+		"refunded whole":         {[]proto.Message{placed(50), paid, refunded(50, "re_1", "pi_1"), cleared, allocated}, false},
+		"authorised only":        {[]proto.Message{placed(50), &paymentv1.PaymentAuthorized{Movement: paid.GetMovement()}, cleared, allocated}, false},
 		"not scored":             {[]proto.Message{placed(50), paid, allocated}, false},
 		"under review":           {[]proto.Message{placed(50), paid, &fraudv1.OrderScored{Verdict: fraudv1.Verdict_VERDICT_REVIEW}, allocated}, false},
 		"reviewed":               {[]proto.Message{placed(50), paid, &fraudv1.OrderScored{Verdict: fraudv1.Verdict_VERDICT_REVIEW}, &fraudv1.ReviewDecided{Verdict: fraudv1.Verdict_VERDICT_CLEAR}, allocated}, true},
-		"not allocated":          {[]proto.Message{placed(50), paid, clear}, false},
-		"allocated too little":   {[]proto.Message{placed(50), paid, clear, &inventoryv1.StockAllocated{Allocations: []*inventoryv1.Allocation{{LineId: "1", Sku: "MUG", Quantity: 1}}}}, false},
-		"held":                   {[]proto.Message{placed(50), paid, clear, allocated, &orderv1.HoldPlaced{Kind: orderv1.HoldKind_HOLD_KIND_OPERATOR, Reason: "x"}}, false},
-		"cancelling":             {[]proto.Message{placed(50), paid, clear, allocated, &orderv1.OrderCancelling{Number: 1}}, false},
-		"cancellation refused":   {[]proto.Message{placed(50), paid, clear, allocated, &orderv1.OrderCancelling{Number: 1}, &orderv1.CancellationRefused{Number: 1, By: "fulfillment", Reason: "already_shipped"}}, true},
-		"disputed":               {[]proto.Message{placed(50), paid, clear, allocated, &paymentv1.PaymentDisputed{DisputeId: "dp", Amount: usd(50), Step: intakev1.DisputeStep_DISPUTE_STEP_OPENED}}, false},
-		"dispute won":            {[]proto.Message{placed(50), paid, clear, allocated, &paymentv1.PaymentDisputed{DisputeId: "dp", Amount: usd(50), Step: intakev1.DisputeStep_DISPUTE_STEP_WON}, &paymentv1.PaymentDisputed{DisputeId: "dp", Amount: usd(50), Step: intakev1.DisputeStep_DISPUTE_STEP_OPENED}}, true},
-		"historic":               {[]proto.Message{&orderv1.OrderPlaced{Description: placed(50).GetDescription(), Historic: true}, paid, clear, allocated}, false},
-		"a failed try told late": {[]proto.Message{placed(50), paid, clear, allocated, &paymentv1.PaymentFailed{Movement: &paymentv1.Movement{Names: []string{"pi_0"}, Amount: usd(50)}}}, true},
+		"not allocated":          {[]proto.Message{placed(50), paid, cleared}, false},
+		"allocated too little":   {[]proto.Message{placed(50), paid, cleared, &inventoryv1.StockAllocated{Allocations: []*inventoryv1.Allocation{{LineId: "1", Sku: "MUG", Quantity: 1}}}}, false},
+		"held":                   {[]proto.Message{placed(50), paid, cleared, allocated, &orderv1.HoldPlaced{Kind: orderv1.HoldKind_HOLD_KIND_OPERATOR, Reason: "x"}}, false},
+		"cancelling":             {[]proto.Message{placed(50), paid, cleared, allocated, &orderv1.OrderCancelling{Number: 1}}, false},
+		"cancellation refused":   {[]proto.Message{placed(50), paid, cleared, allocated, &orderv1.OrderCancelling{Number: 1}, &orderv1.CancellationRefused{Number: 1, By: "fulfillment", Reason: "already_shipped"}}, true},
+		"disputed":               {[]proto.Message{placed(50), paid, cleared, allocated, &paymentv1.PaymentDisputed{DisputeId: "dp", Amount: usd(50), Step: intakev1.DisputeStep_DISPUTE_STEP_OPENED}}, false},
+		"dispute won":            {[]proto.Message{placed(50), paid, cleared, allocated, &paymentv1.PaymentDisputed{DisputeId: "dp", Amount: usd(50), Step: intakev1.DisputeStep_DISPUTE_STEP_WON}, &paymentv1.PaymentDisputed{DisputeId: "dp", Amount: usd(50), Step: intakev1.DisputeStep_DISPUTE_STEP_OPENED}}, true},
+		"historic":               {[]proto.Message{&orderv1.OrderPlaced{Description: placed(50).GetDescription(), Historic: true}, paid, cleared, allocated}, false},
+		"a failed try told late": {[]proto.Message{placed(50), paid, cleared, allocated, &paymentv1.PaymentFailed{Movement: &paymentv1.Movement{Names: []string{"pi_0"}, Amount: usd(50)}}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,8 +1,11 @@
 package order
 
 import (
+	"maps"
 	"slices"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/orderflow/orderflow/pkg/event"
 
@@ -14,11 +17,12 @@ import (
 // Payment is everything that providers and shops said about the order's money, kept as reports. Sums are worked out
 // from them when asked for, so that they depend on what was said and not on when it came.
 type Payment struct {
-	Reports  []Report
-	Refunds  []Refund
-	Disputes []Dispute
-	Claims   []Claim
-	Grants   []Grant
+	Reports []Report
+	Refunds []Refund
+	Claims  []Claim
+	Grants  []Grant
+	// disputed is everything that was said of disputes; Disputes is what it comes to.
+	disputed []Dispute
 
 	// Covered, Mismatched and Duplicates are our own remarks: made once, never relied upon by a gate.
 	Covered    bool
@@ -39,6 +43,7 @@ type Report struct {
 	Country   string
 	RiskLevel string
 	Code      string
+	Historic  bool
 	At        time.Time // the provider's clock
 	key       string
 	revision  uint32
@@ -58,14 +63,16 @@ type Refund struct {
 	revision uint32
 }
 
-// Dispute is the latest word on one dispute.
+// Dispute is what was said of one dispute.
 type Dispute struct {
-	ID     string
-	Names  []string
-	Amount *typev1.Money
-	Step   intakev1.DisputeStep
-	Reason string
-	At     time.Time
+	ID       string
+	Names    []string
+	Amount   *typev1.Money
+	Step     intakev1.DisputeStep
+	Reason   string
+	At       time.Time
+	key      string
+	revision uint32
 }
 
 // Claim is a shop's word that so much is paid, without a name.
@@ -79,10 +86,13 @@ type Claim struct {
 
 // Grant is money that we decided to give back.
 type Grant struct {
-	ID      string
-	Names   []string
-	Amount  *typev1.Money
-	Reason  string
+	ID     string
+	Names  []string
+	Amount *typev1.Money
+	Reason string
+	// Until is what will have gone back of the payment once this is carried out: what had gone back when it was
+	// decided, and this.
+	Until   int64
 	Settled bool
 	Failed  string
 	At      time.Time
@@ -125,6 +135,7 @@ func (p *Payment) applyGrant(e event.Recorded) {
 		if p.Grant(m.GetGrantId()) == nil {
 			p.Grants = append(p.Grants, Grant{
 				ID: m.GetGrantId(), Names: m.GetNames(), Amount: m.GetAmount(), Reason: m.GetReason(), At: e.RecordedAt,
+				Until: Add(p.givenOf(m.GetNames(), m.GetAmount().GetCurrency()), m.GetAmount().GetMinorUnits()),
 			})
 		}
 	case *paymentv1.RefundSettled:
@@ -136,6 +147,13 @@ func (p *Payment) applyGrant(e event.Recorded) {
 			g.Failed = m.GetReason()
 		}
 	}
+}
+
+func (p *Payment) givenOf(names []string, currency string) int64 {
+	if b := p.books(currency)[p.roots().of(names)]; b != nil {
+		return b.given()
+	}
+	return 0
 }
 
 // Grant finds our decision to give money back; nil if there was none.
@@ -151,7 +169,7 @@ func (p *Payment) Grant(id string) *Grant {
 func (p *Payment) report(e event.Recorded, step intakev1.PaymentStep, m *paymentv1.Movement, code string) {
 	r := Report{
 		Step: step, Names: m.GetNames(), Amount: m.GetAmount(), ID: m.GetMovementId(), Witness: m.GetWitness(),
-		Provider: m.GetProvider(), Country: m.GetCountry(), RiskLevel: m.GetRiskLevel(), Code: code,
+		Provider: m.GetProvider(), Country: m.GetCountry(), RiskLevel: m.GetRiskLevel(), Code: code, Historic: m.GetHistoric(),
 		At: e.OccurredAt, key: string(m.GetReportId()), revision: m.GetRevision(),
 	}
 	p.Reports = supersede(p.Reports, r)
@@ -170,27 +188,66 @@ func (p *Payment) refund(e event.Recorded, m *paymentv1.PaymentRefunded) {
 	p.Refunds = supersede(p.Refunds, r)
 }
 
-// dispute keeps the furthest step of each dispute: a late "opened" after "won" changes nothing.
 func (p *Payment) dispute(e event.Recorded, m *paymentv1.PaymentDisputed) {
-	d := Dispute{ID: m.GetDisputeId(), Names: m.GetNames(), Amount: m.GetAmount(), Step: m.GetStep(), Reason: m.GetReason(), At: e.OccurredAt}
-	i := slices.IndexFunc(p.Disputes, func(have Dispute) bool { return have.ID == d.ID })
-	switch {
-	case i < 0:
-		p.Disputes = append(p.Disputes, d)
-	case d.Step > p.Disputes[i].Step:
-		p.Disputes[i] = d
+	d := Dispute{
+		ID: m.GetDisputeId(), Names: m.GetNames(), Amount: m.GetAmount(), Step: m.GetStep(), Reason: m.GetReason(), At: e.OccurredAt,
+		key: string(m.GetReportId()), revision: m.GetRevision(),
 	}
+	p.disputed = supersede(p.disputed, d)
+}
+
+// Disputes is the word that stands on each dispute, sorted by id: a late "opened" after "won" changes nothing.
+func (p *Payment) Disputes() []Dispute {
+	latest := map[string]Dispute{}
+	for _, d := range p.disputed {
+		if have, ok := latest[d.ID]; !ok || outdates(d, have) {
+			latest[d.ID] = d
+		}
+	}
+	disputes := slices.Collect(maps.Values(latest))
+	slices.SortFunc(disputes, func(a, b Dispute) int { return compare(a.ID, b.ID) })
+	return disputes
+}
+
+// outdates says that a word on a dispute is the later one: an end comes after its beginning, whatever the clocks say;
+// else the bank's clock decides (a lost dispute may be won in the end), then the step, then the amount.
+func outdates(a, b Dispute) bool {
+	if x, y := ended(a.Step), ended(b.Step); x != y {
+		return x
+	}
+	if !ended(a.Step) && a.Step != b.Step {
+		return a.Step > b.Step
+	}
+	if !a.At.Equal(b.At) {
+		return a.At.After(b.At)
+	}
+	if a.Step != b.Step {
+		return a.Step > b.Step
+	}
+	return a.Amount.GetMinorUnits() > b.Amount.GetMinorUnits()
+}
+
+func ended(s intakev1.DisputeStep) bool {
+	return s == intakev1.DisputeStep_DISPUTE_STEP_WON || s == intakev1.DisputeStep_DISPUTE_STEP_LOST
+}
+
+// Disputed says that exactly this was said of a dispute before.
+func (p *Payment) Disputed(id string, step intakev1.DisputeStep, amount *typev1.Money, at time.Time) bool {
+	return slices.ContainsFunc(p.disputed, func(d Dispute) bool {
+		return d.ID == id && d.Step == step && proto.Equal(d.Amount, amount) && !at.After(d.At)
+	})
 }
 
 // reading is a report that a later reading of the same delivery may replace.
 type reading interface {
-	Report | Refund | Claim
+	Report | Refund | Claim | Dispute
 	source() (key string, revision uint32)
 }
 
-func (r Report) source() (string, uint32) { return r.key, r.revision }
-func (r Refund) source() (string, uint32) { return r.key, r.revision }
-func (c Claim) source() (string, uint32)  { return c.key, c.revision }
+func (r Report) source() (string, uint32)  { return r.key, r.revision }
+func (r Refund) source() (string, uint32)  { return r.key, r.revision }
+func (c Claim) source() (string, uint32)   { return c.key, c.revision }
+func (d Dispute) source() (string, uint32) { return d.key, d.revision }
 
 // supersede adds a report, or lets the higher revision of the same report stand.
 func supersede[R reading](have []R, r R) []R {

@@ -49,11 +49,13 @@ type Order struct {
 	Releases []Release
 	// Cancellation is the latest one asked for, if any.
 	Cancellation *Cancellation
-	Cancelled    bool
-	Expired      bool
-	Completed    bool
-	ClosedAt     time.Time
-	Erased       bool
+	// Refusals are the cancellations that could not be carried out.
+	Refusals  []Cancellation
+	Cancelled bool
+	Expired   bool
+	Completed bool
+	ClosedAt  time.Time
+	Erased    bool
 }
 
 // Hold keeps an order from being released.

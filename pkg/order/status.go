@@ -89,10 +89,10 @@ func (s *State) PaymentStatus() string {
 		return "disputed"
 	case f.Captured > 0 && f.Refunded >= f.Captured:
 		return "refunded"
-	case f.Refunded > 0:
-		return "partially_refunded"
-	case f.Captured > 0 && s.Order.Placed && f.Captured > f.Total:
+	case f.Captured > 0 && s.Order.Placed && f.Captured-f.Refunded > f.Total:
 		return "overpaid"
+	case f.Refunded > 0 && (!s.Order.Placed || f.Captured-f.Refunded != f.Total): // else only what was too much went back
+		return "partially_refunded"
 	case f.Captured > 0 && (!s.Order.Placed || f.Captured >= f.Total):
 		return "paid"
 	case f.Captured > 0:

@@ -18,11 +18,15 @@ import (
 // Decide records what was told, then says what follows from where the sums now stand.
 func Decide(o *order.State, t reactor.Trigger, now time.Time) (reactor.Decision, error) {
 	d := &draft{state: o, trigger: t, now: now}
-	if t.Kind == reactor.Fact {
+	switch t.Kind {
+	case reactor.Fact:
 		if m, names := record(o, t); m != nil {
 			d.emitAt(m, t.Fact.GetOccurredAt().AsTime())
 			d.decision.Links = names
 		}
+	case reactor.Command:
+		d.emit(&paymentv1.CommandRefused{Command: "unknown", Reason: "payment takes no commands yet; is this an older version?"})
+	default: // look at the order
 	}
 	d.follow()
 	return d.decision, nil
@@ -67,20 +71,8 @@ func (d *draft) follow() {
 // settle notes that a grant was carried out, by whomever: the provider reports the money as gone back.
 func (d *draft) settle() {
 	for _, p := range d.state.Payment.Payments() {
-		var open, done int64
-		var grants []order.Grant
 		for _, g := range d.state.Payment.Grants {
-			switch {
-			case g.Failed != "" || !p.Is(g.Names) || g.Amount.GetCurrency() != p.Currency:
-			case g.Settled:
-				done += g.Amount.GetMinorUnits()
-			default:
-				open += g.Amount.GetMinorUnits()
-				grants = append(grants, g)
-			}
-		}
-		if open > 0 && p.Refunded >= done+open {
-			for _, g := range grants {
+			if !g.Settled && g.Failed == "" && p.Is(g.Names) && g.Amount.GetCurrency() == p.Currency && p.Refunded >= g.Until {
 				d.emit(&paymentv1.RefundSettled{GrantId: g.ID})
 			}
 		}
@@ -88,32 +80,38 @@ func (d *draft) settle() {
 }
 
 // duplicates finds payments that the others already cover, newest first, and gives them back. Only what the provider
-// itself reported under names of its own counts, on both sides of the comparison.
+// itself reported under names of its own counts, on both sides of the comparison; what a bank disputes covers nothing.
 func (d *draft) duplicates() {
 	f := d.state.Funds()
 	if f.Total <= 0 {
 		return
 	}
-	var kept int64
-	var candidates []order.SinglePayment
-	for _, p := range d.state.Payment.Payments() {
-		if p.ByProvider && p.Currency == f.Currency && p.Left() > 0 {
-			kept += p.Left()
-			candidates = append(candidates, p)
-		}
+	candidates := d.ours(f.Currency)
+	kept := order.Add(-f.Disputed, -f.ChargedBy)
+	for _, p := range candidates {
+		kept = order.Add(kept, p.SurelyLeft())
 	}
 	slices.SortFunc(candidates, func(a, b order.SinglePayment) int {
-		return cmp.Or(b.Last.Compare(a.Last), strings.Compare(b.Names[0], a.Names[0]))
+		return cmp.Or(b.Since.Compare(a.Since), strings.Compare(b.Names[0], a.Names[0]))
 	})
 	for _, p := range candidates {
-		if kept-p.Left() < f.Total || p.Refunded > 0 {
+		without := order.Add(min(kept, d.state.Funds().Net()), -p.SurelyLeft())
+		if without < f.Total || p.Refunded > 0 {
 			continue
 		}
-		kept -= p.Left()
-		amount := f.Money(p.Left())
+		kept = order.Add(kept, -p.SurelyLeft())
+		amount := f.Money(p.SurelyLeft())
 		d.emit(&paymentv1.DuplicatePaymentDetected{Names: p.Names, Amount: amount})
 		d.emit(&paymentv1.RefundGranted{GrantId: "duplicate:" + p.Names[0], Names: p.Names, Amount: amount, Reason: "duplicate"})
 	}
+}
+
+// ours are the payments that we may give back: the provider itself reported them under a name, just now and not from
+// an import, and some of it is left. An empty currency means any.
+func (d *draft) ours(currency string) []order.SinglePayment {
+	return slices.DeleteFunc(d.state.Payment.Payments(), func(p order.SinglePayment) bool {
+		return len(p.Names) == 0 || p.Historic || p.SurelyLeft() == 0 || currency != "" && p.Currency != currency
+	})
 }
 
 // compare remarks a mismatch once per kind, and that the funds are there after all, once.
@@ -135,9 +133,9 @@ func mismatch(o *order.State, f order.Funds) string {
 		return "currency"
 	case f.Captured == 0 || f.GivenBack():
 		return ""
-	case f.Captured < f.Total:
+	case f.Captured-f.Returned() < f.Total:
 		return "under"
-	case f.Captured-f.Given() > f.Total:
+	case f.Net() > f.Total:
 		return "over"
 	}
 	return ""
@@ -167,16 +165,17 @@ func outcome(f order.Funds, granted bool) string {
 	return "left_to_shop" // only the shop told of the money, so the shop gives it back
 }
 
-// giveBackAll grants what is left of every payment that the provider itself reported. It says whether there was any.
+// giveBackAll grants what is left of every payment that the provider itself reported, and never more than is left of
+// all of them: what a shop gave back by itself or a bank took back is gone already. It says whether there was any.
 func (d *draft) giveBackAll(reason string) bool {
 	var granted bool
-	for _, p := range d.state.Payment.Payments() {
-		if !p.ByProvider || p.Left() == 0 {
+	for _, p := range d.ours("") {
+		f := d.state.FundsIn(p.Currency)
+		amount := min(p.SurelyLeft(), f.Net())
+		if amount <= 0 {
 			continue
 		}
-		amount := d.state.Funds().Money(p.Left())
-		amount.Currency = p.Currency
-		d.emit(&paymentv1.RefundGranted{GrantId: grantID(d.state, p), Names: p.Names, Amount: amount, Reason: reason})
+		d.emit(&paymentv1.RefundGranted{GrantId: grantID(d.state, p), Names: p.Names, Amount: f.Money(amount), Reason: reason})
 		granted = true
 	}
 	return granted

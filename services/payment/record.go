@@ -2,6 +2,7 @@ package payment
 
 import (
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -29,9 +30,11 @@ func record(o *order.State, t reactor.Trigger) (proto.Message, []string) {
 }
 
 func recordPayment(o *order.State, t reactor.Trigger, p *intakev1.PaymentReported) (proto.Message, []string) {
+	at := t.Fact.GetOccurredAt().AsTime()
 	if t.Revision == 0 && slices.ContainsFunc(o.Payment.Reports, func(r order.Report) bool {
-		return r.Step == p.GetStep() && r.ID == p.GetMovementId() && r.Witness == p.GetWitness() &&
-			proto.Equal(r.Amount, p.GetAmount()) && within(p.GetNames(), r.Names)
+		return r.Step == p.GetStep() && r.ID == p.GetMovementId() && r.Witness == p.GetWitness() && old(p.GetStep(), at, r.At) &&
+			proto.Equal(r.Amount, p.GetAmount()) && within(p.GetNames(), r.Names) && r.Provider == p.GetProvider() &&
+			says(p.GetCountry(), r.Country) && says(p.GetRiskLevel(), r.RiskLevel) && r.Historic == t.Fact.GetHistoric()
 	}) {
 		return nil, nil
 	}
@@ -48,8 +51,9 @@ func recordPayment(o *order.State, t reactor.Trigger, p *intakev1.PaymentReporte
 		return &paymentv1.PaymentFailed{Movement: m, Code: p.GetFailureCode()}, p.GetNames()
 	case intakev1.PaymentStep_PAYMENT_STEP_VOIDED:
 		return &paymentv1.PaymentVoided{Movement: m}, p.GetNames()
+	default: // a step of a newer version: the journal has the delivery
+		return nil, nil
 	}
-	return nil, nil
 }
 
 func recordRefund(o *order.State, t reactor.Trigger, r *intakev1.RefundReported) (proto.Message, []string) {
@@ -66,9 +70,7 @@ func recordRefund(o *order.State, t reactor.Trigger, r *intakev1.RefundReported)
 }
 
 func recordDispute(o *order.State, t reactor.Trigger, d *intakev1.DisputeReported) (proto.Message, []string) {
-	if t.Revision == 0 && slices.ContainsFunc(o.Payment.Disputes, func(have order.Dispute) bool {
-		return have.ID == d.GetDisputeId() && have.Step == d.GetStep() && proto.Equal(have.Amount, d.GetAmount())
-	}) {
+	if t.Revision == 0 && o.Payment.Disputed(d.GetDisputeId(), d.GetStep(), d.GetAmount(), t.Fact.GetOccurredAt().AsTime()) {
 		return nil, nil
 	}
 	return &paymentv1.PaymentDisputed{
@@ -87,6 +89,18 @@ func recordClaim(o *order.State, t reactor.Trigger, c *intakev1.PaidClaimed) pro
 		Amount: c.GetAmount(), Provider: c.GetProvider(), Historic: t.Fact.GetHistoric(), ReportId: t.Report[:], Revision: t.Revision,
 	}
 }
+
+// old says that the time of a report is no news: the beginning of a payment is what counts, but every failed attempt is
+// one of its own.
+func old(step intakev1.PaymentStep, at, stands time.Time) bool {
+	if step == intakev1.PaymentStep_PAYMENT_STEP_FAILED {
+		return at.Equal(stands)
+	}
+	return !at.Before(stands)
+}
+
+// says that a word adds nothing to the one that stands.
+func says(word, stands string) bool { return word == "" || word == stands }
 
 func within(names, known []string) bool {
 	for _, n := range names {
