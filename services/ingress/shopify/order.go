@@ -76,11 +76,13 @@ func (r *reader) claim(o *order, p purse, key *typev1.OrderKey, at *timestamppb.
 	default:
 		return
 	}
+	var trouble source.Trouble
+	p.trouble = &trouble // only what the claim needs may keep it from being told
 	total, told := p.read("current_total_price", o.CurrentTotalPrice, o.CurrentTotalPriceSet)
 	if !told {
 		total = p.need("total_price", o.TotalPrice, o.TotalPriceSet)
 	}
-	outstanding, known := r.outstanding(o, p)
+	outstanding, known := o.outstanding(p)
 	if status == "partially_paid" && !known {
 		return // how much is anybody's guess: the transactions tell
 	}
@@ -88,7 +90,11 @@ func (r *reader) claim(o *order, p purse, key *typev1.OrderKey, at *timestamppb.
 	if original, told := p.read("total_price", o.TotalPrice, o.TotalPriceSet); told {
 		paid = min(paid, max(total, original))
 	}
-	if paid <= 0 || r.trouble.Quarantine() != nil {
+	if q := trouble.Quarantine(); q != nil {
+		r.trouble.Add(q.GetReason(), q.GetDetail())
+		return
+	}
+	if paid <= 0 {
 		return
 	}
 	r.tell(&intakev1.Fact{Order: key, OccurredAt: at, Body: &intakev1.Fact_PaidClaimed{PaidClaimed: &intakev1.PaidClaimed{
@@ -97,7 +103,7 @@ func (r *reader) claim(o *order, p purse, key *typev1.OrderKey, at *timestamppb.
 }
 
 // outstanding is told in the shop's currency only. Nothing is nothing in every currency.
-func (r *reader) outstanding(o *order, p purse) (minor int64, known bool) {
+func (o *order) outstanding(p purse) (minor int64, known bool) {
 	if o.Outstanding.String() == "" || p.presentment && !zero(o.Outstanding) {
 		return 0, false
 	}
@@ -134,14 +140,14 @@ func (r *reader) cancelled(key *typev1.OrderKey, at *timestamppb.Timestamp, reas
 	}})
 }
 
-// deleted reads {"id": 1}. An order in full under this topic was not deleted: the topic is not signed.
+// deleted reads {"id": 1}. An order in full was not deleted, whatever the topic says, which is not signed.
 func (r *reader) deleted() {
 	var o order
 	if !r.decode(&o) {
 		return
 	}
 	if o.Lines != nil || o.UpdatedAt != "" {
-		r.trouble.Add(source.BadValue, "the body is an order in full, where orders/delete sends an id alone")
+		r.order()
 		return
 	}
 	if key := r.key("id", o.ID); key != nil {

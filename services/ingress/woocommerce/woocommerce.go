@@ -1,0 +1,68 @@
+// Package woocommerce reads webhooks of WooCommerce (https://woocommerce.github.io/woocommerce-rest-api-docs/#webhooks).
+//
+// A body is a resource of its REST API, version 3, as it stands at the moment of sending: two deliveries may say the
+// same. Only the body is signed, so the topic's header is only taken for what kind of resource the body is. There are
+// no ids of deliveries that could be relied on (they are made of the current second) and no retries.
+//
+//	woocommerce.go  the source and its unsigned ping    verify.go   signatures
+//	read.go         topics                              wire.go     the parts of the resources that we need
+//	order.go        an order                            lines.go    its lines, fees and sums
+//	payment.go      what is paid and what went back     product.go  stock
+//	person.go       customer and addresses
+package woocommerce
+
+import (
+	"encoding/base64"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/orderflow/orderflow/services/ingress/source"
+)
+
+// name is the source's name, and the prefix of everything that WooCommerce gives an id.
+const name = "woocommerce"
+
+// Source is WooCommerce.
+type Source struct{}
+
+var (
+	_ source.Source  = Source{}
+	_ source.Greeter = Source{}
+)
+
+// New makes the source.
+func New() source.Source { return Source{} }
+
+// Name is the word in paths, ids and settings.
+func (Source) Name() string { return name }
+
+// ping is all that is in the request with which a webhook is switched on.
+var ping = regexp.MustCompile(`^webhook_id=\d{1,20}$`)
+
+// Greets says that the request is WooCommerce's unsigned ping. It wants 200, else the webhook stays off.
+func (Source) Greets(r source.Request) bool {
+	return len(r.Header.Values(signature)) == 0 && len(r.Body) < 64 && ping.Match(r.Body)
+}
+
+// Sign makes the headers of a delivery.
+func (Source) Sign(body []byte, s source.Signing) (http.Header, error) {
+	topic, id := s.Topic, s.ID
+	if topic == "" {
+		topic = "order.created"
+	}
+	if id == "" {
+		id = source.BodyID(body)[len("sha256:"):]
+	}
+	resource, event, _ := strings.Cut(topic, ".")
+	h := http.Header{}
+	h.Set("Content-Type", "application/json")
+	h.Set("X-WC-Webhook-Source", "https://shop.example/")
+	h.Set("X-WC-Webhook-Topic", topic)
+	h.Set("X-WC-Webhook-Resource", resource)
+	h.Set("X-WC-Webhook-Event", event)
+	h.Set("X-WC-Webhook-ID", "1")
+	h.Set("X-WC-Webhook-Delivery-ID", id)
+	h.Set(signature, base64.StdEncoding.EncodeToString(source.HMAC([]byte(decoded(s.Secret)), body)))
+	return h, nil
+}
