@@ -16,6 +16,10 @@ const (
 	pullExpiry    = 3 * time.Second
 )
 
+// singleGroup is the one group of a durable that serves one replica at a time. The server takes 16 characters at most,
+// fewer than a durable's name may have.
+const singleGroup = "single"
+
 // Consumption is a durable being consumed.
 type Consumption struct {
 	context jetstream.ConsumeContext
@@ -35,7 +39,7 @@ func Consume(ctx context.Context, js jetstream.JetStream, d Durable, handle func
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { onError(fmt.Errorf("durable %s: %w", d.Name, err)) }),
 	}
 	if d.Single {
-		options = append(options, jetstream.PullPriorityGroup(d.Name))
+		options = append(options, jetstream.PullPriorityGroup(singleGroup))
 	}
 	consuming, err := c.Consume(handle, options...)
 	if err != nil {
@@ -67,6 +71,6 @@ func (c *Consumption) unpin() {
 	ctx, cancel := context.WithTimeout(context.Background(), pullHeartbeat)
 	defer cancel()
 	if stream, err := c.js.Stream(ctx, c.durable.Stream); err == nil {
-		_ = stream.UnpinConsumer(ctx, c.durable.Name, c.durable.Name)
+		_ = stream.UnpinConsumer(ctx, c.durable.Name, singleGroup)
 	}
 }

@@ -33,7 +33,7 @@ func consumer(ctx context.Context, js jetstream.JetStream, d Durable) (jetstream
 		MaxAckPending: d.MaxAckPending, MaxDeliver: -1, DeliverPolicy: jetstream.DeliverAllPolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
 	}
 	if d.Single {
-		config.PriorityPolicy, config.PriorityGroups, config.PinnedTTL = jetstream.PriorityPolicyPinned, []string{d.Name}, d.AckWait
+		config.PriorityPolicy, config.PriorityGroups, config.PinnedTTL = jetstream.PriorityPolicyPinned, []string{singleGroup}, d.AckWait
 	}
 	c, err := stream.CreateOrUpdateConsumer(ctx, config)
 	if err != nil {
