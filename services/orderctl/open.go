@@ -51,7 +51,7 @@ func where(c *cobra.Command) (run Running, masterKey string, err error) {
 		return run, "", err
 	}
 	run.DatabaseURL, run.NATSURL, masterKey = os.Getenv("DATABASE_URL"), os.Getenv("NATS_URL"), os.Getenv("MASTER_KEY")
-	if run.DatabaseURL != "" && !c.Flags().Changed(flagData) {
+	if (run.DatabaseURL != "" || run.NATSURL != "") && !c.Flags().Changed(flagData) {
 		return run, masterKey, nil
 	}
 	run, err = readRun(dir)
@@ -94,6 +94,9 @@ func open(c *cobra.Command) (*system, error) {
 	if err != nil {
 		return nil, err
 	}
+	if run.DatabaseURL == "" {
+		return nil, errNoDatabase
+	}
 	masters, err := seal.ParseMasters(key)
 	if err != nil {
 		return nil, err
@@ -112,8 +115,17 @@ func open(c *cobra.Command) (*system, error) {
 
 func (s *system) close() { s.pool.Close() }
 
+// What the environment may lack.
+var (
+	errNoDatabase = errors.New("nobody says where the database is: set DATABASE_URL")
+	errNoBroker   = errors.New("nobody says where the broker is: set NATS_URL")
+)
+
 // broker connects to JetStream for as long as use runs.
 func broker(ctx context.Context, run Running, use func(context.Context, jetstream.JetStream) error) error {
+	if run.NATSURL == "" {
+		return errNoBroker
+	}
 	conn, err := host.OpenNATS(run.NATSURL, "orderctl", nats.MaxReconnects(3))
 	if err != nil {
 		return err

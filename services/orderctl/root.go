@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -24,47 +25,104 @@ func Main(args []string) int {
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	root := Root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	code, message := outcome(root.ExecuteContext(ctx))
+	if message != "" {
+		fmt.Fprintln(os.Stderr, message)
+	}
+	return code
+}
+
+// outcome is the exit status that an error means, and what is said about it.
+func outcome(err error) (code int, message string) {
 	var status exitStatus
 	switch {
 	case err == nil:
-		return 0
+		return 0, ""
 	case errors.As(err, &status):
-		if status.message != "" {
-			fmt.Fprintln(os.Stderr, status.message)
-		}
-		return status.code
+		return status.code, status.message
 	}
-	fmt.Fprintln(os.Stderr, "orderctl:", err)
-	return 1
+	return 1, "orderctl: " + err.Error()
 }
 
 // exitStatus is an error that chose its exit status. Without a message everything was said already.
-type exitStatus struct {
+type exitStatus struct { //nolint:errname // it is a status first, and an error only on its way
 	code    int
 	message string
 }
 
 func (e exitStatus) Error() string { return e.message }
 
+// calledWrongly is an error of whoever called; it says how it is done.
+func calledWrongly(c *cobra.Command, format string, args ...any) error {
+	return exitStatus{2, fmt.Sprintf("orderctl: "+format, args...) + fmt.Sprintf("\nTry '%s --help'.", c.CommandPath())}
+}
+
+// takes checks the number of arguments and says in one line what they are.
+func takes(check cobra.PositionalArgs, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if check(c, args) != nil {
+			return calledWrongly(c, "%s takes %s", c.CommandPath(), what)
+		}
+		return nil
+	}
+}
+
+// takesNothing is takes for commands without arguments.
+var takesNothing = takes(cobra.NoArgs, "no arguments")
+
+// grouped makes a command that only holds others: alone it shows its help, and a name that it does not know is an error.
+func grouped(c *cobra.Command, children ...*cobra.Command) *cobra.Command {
+	c.AddCommand(children...)
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		hint := ""
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "; did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return calledWrongly(c, "%s knows no command %q%s", c.CommandPath(), args[0], hint)
+	}
+	return c
+}
+
 // Root is the command tree.
 func Root() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "orderctl",
-		Short:         "Run orderflow, ask it about orders, and put right what is stuck",
+		Use:   "orderctl",
+		Short: "Run orderflow, ask it about orders, and put right what is stuck",
+		Long: `Run orderflow, ask it about orders, and put right what is stuck.
+
+Commands find the system in the environment (DATABASE_URL, NATS_URL, MASTER_KEY) or, without that, in the folder of a
+running 'orderctl up' (--data). Exit status: 0 done, 1 failed or "no", 2 called wrongly.`,
+		Example: `  orderctl up --sandbox                         run everything on this machine
+  orderctl order list --waiting                 what does not move by itself, and why
+  orderctl order show shopify/1001              everything that is known of an order
+  orderctl order why shopify/1001               what it waits for
+  orderctl stock receive MUG 20                 twenty mugs came in
+  orderctl sql "SELECT * FROM read.orders"      ask the tables`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().String(flagData, defaultData, "folder of a running 'orderctl up'; its run.json says where everything is")
 	root.PersistentFlags().Bool(flagJSON, false, "print JSON, for scripts")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return exitStatus{2, fmt.Sprintf("%v\nTry '%s --help'.", err, c.CommandPath())}
-	})
-	root.AddCommand(commands()...)
-	return root
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return calledWrongly(c, "%v", err) })
+	return grouped(root, commands()...)
 }
 
 // commands is the list of commands.
 func commands() []*cobra.Command {
-	return []*cobra.Command{}
+	return []*cobra.Command{
+		orderCommand(),
+		stockCommand(),
+		deadCommand(),
+		migrateCommand(),
+		provisionCommand(),
+		psqlCommand(),
+		sqlCommand(),
+		settingsCommand(),
+		healthCommand(),
+		versionCommand(),
+	}
 }

@@ -1,0 +1,147 @@
+package orderctl
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/orderflow/orderflow/pkg/event"
+)
+
+// moveView is one line of a timeline.
+type moveView struct {
+	RecordedAt time.Time `json:"recorded_at"`
+	OccurredAt time.Time `json:"occurred_at"`
+	Who        string    `json:"who"`
+	What       string    `json:"what"`
+}
+
+// eventView is one event as it was appended.
+type eventView struct {
+	Category   string    `json:"category"`
+	Version    int       `json:"version"`
+	Type       string    `json:"type"`
+	RecordedAt time.Time `json:"recorded_at"`
+	OccurredAt time.Time `json:"occurred_at"`
+	Cause      string    `json:"cause_id"`
+	ID         string    `json:"event_id"`
+	Data       any       `json:"data"`
+}
+
+// ordered are events as they happened by one of the clocks; ties stand as the streams do.
+func ordered(events []event.Recorded, clock string) []event.Recorded {
+	events = slices.Clone(events)
+	slices.SortStableFunc(events, func(a, b event.Recorded) int {
+		return cmp.Or(timeOf(a, clock).Compare(timeOf(b, clock)),
+			cmp.Compare(slices.Index(event.Categories[:], a.Category), slices.Index(event.Categories[:], b.Category)),
+			cmp.Compare(a.Version, b.Version))
+	})
+	return events
+}
+
+func timeOf(e event.Recorded, clock string) time.Time {
+	if clock == byOccurred {
+		return e.OccurredAt
+	}
+	return e.RecordedAt
+}
+
+func timelineOf(events []event.Recorded, clock string) []moveView {
+	moves := make([]moveView, 0, len(events))
+	for _, e := range ordered(events, clock) {
+		moves = append(moves, moveView{e.RecordedAt, e.OccurredAt, string(e.Category), sentence(e)})
+	}
+	return moves
+}
+
+// toldLate is from when on a timeline says that something happened earlier than we heard of it.
+const toldLate = time.Minute
+
+// printTimeline draws when, how long after the first, who and what.
+func printTimeline(w io.Writer, moves []moveView, clock string) error {
+	rows := [][]string{}
+	day := ""
+	var first time.Time
+	for i, m := range moves {
+		at := m.RecordedAt
+		if clock == byOccurred {
+			at = m.OccurredAt
+		}
+		after := "+" + span(at.Sub(first))
+		if i == 0 {
+			first, after = at, ""
+		}
+		date := at.UTC().Format(time.DateOnly)
+		if date == day {
+			date = ""
+		} else {
+			day = date
+		}
+		what := m.What
+		if late := m.RecordedAt.Sub(m.OccurredAt); late >= toldLate && clock != byOccurred {
+			what += " [happened " + clockTime(m.OccurredAt) + "]"
+		}
+		rows = append(rows, []string{"  " + date, at.UTC().Format("15:04:05.000"), after, m.Who, what})
+	}
+	return table(w, rows...)
+}
+
+// eventsOf shows events as they were appended. What they hold of a person is sealed and stays so; the seal's bytes say
+// nothing to anybody and are left out.
+func eventsOf(events []event.Recorded, clock string) ([]eventView, error) {
+	views := make([]eventView, 0, len(events))
+	for _, e := range ordered(events, clock) {
+		v := eventView{
+			Category: string(e.Category), Version: e.Version, Type: e.Type, RecordedAt: e.RecordedAt, OccurredAt: e.OccurredAt,
+			Cause: e.Cause.String(), ID: e.ID.String(),
+		}
+		if e.Message != nil {
+			data, err := contentOf(e)
+			if err != nil {
+				return nil, err
+			}
+			v.Data = data
+		}
+		views = append(views, v)
+	}
+	return views, nil
+}
+
+// contentOf is an event's message as JSON, without its seal.
+func contentOf(e event.Recorded) (json.RawMessage, error) {
+	m := proto.Clone(e.Message)
+	if sealed := m.ProtoReflect().Descriptor().Fields().ByName("sealed"); sealed != nil {
+		m.ProtoReflect().Clear(sealed)
+	}
+	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("show %s %d: %w", e.Category, e.Version, err)
+	}
+	return data, nil
+}
+
+// printEvents lists events with their content on one line each.
+func printEvents(w io.Writer, events []eventView) error {
+	rows := [][]string{{"  STREAM", "TYPE", "RECORDED", "OCCURRED", "CAUSE", "CONTENT"}}
+	for _, e := range events {
+		content := "unknown to this version"
+		if raw, ok := e.Data.(json.RawMessage); ok {
+			var compact bytes.Buffer
+			if err := json.Compact(&compact, raw); err != nil {
+				return err
+			}
+			content = compact.String()
+		}
+		rows = append(rows, []string{
+			fmt.Sprintf("  %s %d", e.Category, e.Version), event.NameOf(e.Type), clockTime(e.RecordedAt), clockTime(e.OccurredAt), e.Cause[:8], content,
+		})
+	}
+	return table(w, rows...)
+}

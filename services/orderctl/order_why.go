@@ -1,0 +1,273 @@
+package orderctl
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orderflow/orderflow/pkg/money"
+	"github.com/orderflow/orderflow/pkg/order"
+)
+
+func orderWhyCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "why ORDER", Short: "Say what an order waits for, since when, for whom and until when",
+		Long: `Say in words what an order waits for: every closed gate with who has to move, since when and until when; what will
+happen by itself and when; what was parked, given up or stuck on its way.
+
+With --at or --occurred the gates are those of then; timers, parked news, dead messages and what is stuck are always of
+now and are left out.
+
+` + orderHelp + `
+
+` + timeHelp,
+		Example: `  orderctl order why shopify/1001
+  orderctl order why A-17 --at 2h            what it waited for two hours ago
+  orderctl order why A-17 --json`,
+		Args: takes(cobra.ExactArgs(1), "one ORDER"),
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := momentOf(c)
+			if err != nil {
+				return err
+			}
+			return withOrder(c, args[0], func(s *system, f found) error { return why(c, s, f, m) })
+		},
+	}
+	momentFlags(c)
+	return c
+}
+
+// reasons is the answer to why.
+type reasons struct {
+	ID       string        `json:"order_id"`
+	Name     string        `json:"name,omitempty"`
+	Status   string        `json:"status"`
+	AsOf     string        `json:"as_of,omitempty"`
+	Sentence string        `json:"sentence"`
+	Gates    []gateView    `json:"gates"`
+	Next     []timerView   `json:"next"`
+	Parked   []parkedView  `json:"parked"`
+	Stuck    []stuckView   `json:"stuck"`
+	Dead     []deadSummary `json:"dead"`
+	// Notes say what could not be looked at.
+	Notes []string `json:"notes,omitempty"`
+}
+
+type gateView struct {
+	Name     string     `json:"gate"`
+	Open     bool       `json:"open"`
+	WaitsFor string     `json:"waits_for,omitempty"`
+	Who      string     `json:"who,omitempty"`
+	Since    *time.Time `json:"since,omitempty"`
+	Deadline *time.Time `json:"deadline,omitempty"`
+}
+
+func why(c *cobra.Command, s *system, f found, m moment) error {
+	o, events, err := rewind(f.id, f.events, m)
+	r := reasons{ID: f.id.String(), AsOf: m.words()}
+	switch {
+	case errors.Is(err, order.ErrGap):
+		r.Status, r.Sentence = "stuck", "It cannot be folded, and so nobody decides about it: "+err.Error()+"."
+	case err != nil:
+		return err
+	case len(events) == 0:
+		return fmt.Errorf("nothing was known of %s %s", f.id, m.words())
+	default:
+		r.Name, r.Status, r.Gates = nameOf(o), string(o.Status()), gatesOf(o)
+		r.Sentence = sentenceOf(o, r.Gates)
+	}
+	if m.isNow() {
+		if err := s.surroundings(c, f, o, &r); err != nil {
+			return err
+		}
+	}
+	if wantsJSON(c) {
+		return printJSON(c, r)
+	}
+	at := now(c.Context())
+	if !m.isNow() {
+		at = m.at
+	}
+	return r.print(&printer{w: c.OutOrStdout()}, at)
+}
+
+func gatesOf(o *order.State) []gateView {
+	var views []gateView
+	for _, g := range o.Gates() {
+		v := gateView{Name: g.Name, Open: g.Open, WaitsFor: g.WaitsFor, Who: g.Who, Since: optional(g.Since), Deadline: optional(g.Deadline)}
+		if g.Name == "payment" && !g.Open && stillDue(o) {
+			f := o.Funds()
+			v.WaitsFor = money.Amount{Minor: f.Due(), Currency: f.Currency}.String() + " that are still due"
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// stillDue says that the payment gate waits for nothing but the customer's money.
+func stillDue(o *order.State) bool {
+	f := o.Funds()
+	return o.Order.Placed && !o.ForeignFunds() && f.Disputed == 0 && f.ChargedBy == 0 && (f.Captured > 0 || f.Authorized == 0)
+}
+
+// sentenceOf is where the order stands, in one sentence.
+func sentenceOf(o *order.State, gates []gateView) string {
+	switch {
+	case o.Order.Historic:
+		return "It was imported from the past and waits for nothing."
+	case o.Order.Expired:
+		return "It expired at " + clockTime(o.Order.ClosedAt) + " UTC and waits for nothing."
+	case o.Order.Cancelled:
+		return "It was cancelled at " + clockTime(o.Order.ClosedAt) + " UTC" + because(o.Order.Cancellation.Reason) + ". It waits for nothing."
+	}
+	if s := parcelSentence(o); s != "" {
+		return s
+	}
+	if o.Order.Completed {
+		return "It was completed at " + clockTime(o.Order.ClosedAt) + " UTC and waits for nothing."
+	}
+	closed := 0
+	for _, g := range gates {
+		if !g.Open {
+			closed++
+		}
+	}
+	if closed > 0 {
+		return "It waits at " + count(closed, "gate") + "."
+	}
+	return onItsWay(o)
+}
+
+// parcelSentence is for orders that have left: one sentence says it all.
+func parcelSentence(o *order.State) string {
+	at := map[string]time.Time{}
+	first := func(what string, t time.Time, ok bool) {
+		if have, known := at[what]; ok && (!known || t.Before(have)) {
+			at[what] = t
+		}
+	}
+	for _, s := range o.Fulfillment.Scans {
+		t, ok := o.Fulfillment.ShippedAt(s.Tracking)
+		first("shipped", t, ok)
+		t, ok = o.Fulfillment.DeliveredAt(s.Tracking)
+		first("delivered", t, ok)
+		t, ok = o.Fulfillment.LostAt(s.Tracking)
+		first("lost", t, ok)
+		t, ok = o.Fulfillment.ReturnedAt(s.Tracking)
+		first("returned", t, ok)
+	}
+	shipped := ""
+	if t, ok := at["shipped"]; ok {
+		shipped = "It shipped at " + clockTime(t) + " UTC"
+	}
+	for _, end := range []struct{ what, words string }{
+		{"returned", "came back at %s UTC"}, {"delivered", "was delivered at %s UTC"}, {"lost", "was given up by the carrier at %s UTC"},
+	} {
+		if t, ok := at[end.what]; ok {
+			words := fmt.Sprintf(end.words, clockTime(t))
+			if shipped == "" {
+				return "It " + words + "."
+			}
+			return shipped + " and " + words + "."
+		}
+	}
+	if shipped == "" {
+		return ""
+	}
+	return shipped + " and is on its way; it waits for the carrier."
+}
+
+// onItsWay is for orders whose gates are all open and whose parcel has not left.
+func onItsWay(o *order.State) string {
+	release := o.Order.LatestRelease()
+	if release == nil {
+		if len(o.Wanted()) == 0 {
+			return "Nothing of it is ours to ship; it is about to be completed."
+		}
+		return "Every gate is open; it is about to be released."
+	}
+	switch sh := o.Shipment(release.Number); {
+	case sh == nil:
+		return "It was released at " + clockTime(release.At) + " UTC and waits for its label, which is bought after the settlement delay."
+	case sh.Voided:
+		return "Its label was voided" + because(plain(sh.VoidedBecause)) + "; it is about to be released again."
+	case sh.Tracking != "":
+		return "It has a label (" + sh.Carrier + " " + sh.Tracking + ") and waits for the carrier's first scan."
+	case !sh.InFlightUntil.IsZero():
+		return fmt.Sprintf("Its label is being bought (attempt %d); what came of that is known by %s UTC.", sh.Attempt, clockTime(sh.InFlightUntil))
+	case sh.GivenUp:
+		return "Its label was given up" + because(plain(sh.FailureCode)) + ". 'orderctl order retry-label' tries it again."
+	default:
+		return "Its label failed" + because(plain(sh.FailureCode)) + "; it is tried again at " + clockTime(sh.RetryAt) + " UTC."
+	}
+}
+
+func (r reasons) print(p *printer, at time.Time) error {
+	name := r.Name
+	if name == "" {
+		name = r.ID
+	}
+	p.line("Order %s is %s%s.", name, plain(r.Status), when(r.AsOf != "", ", "+r.AsOf))
+	p.line("%s", r.Sentence)
+	var rows [][]string
+	closed := slices.DeleteFunc(slices.Clone(r.Gates), func(g gateView) bool { return g.Open || g.Who == "nobody" })
+	for _, g := range closed {
+		rows = append(rows, []string{g.Name, g.WaitsFor, g.Who, since(g.Since, at), until(g.Deadline, at)})
+	}
+	p.rows("Waits for", []string{"GATE", "WHAT", "WHO HAS TO MOVE", "SINCE", "UNTIL"}, rows)
+	rows = nil
+	for _, t := range r.Next {
+		rows = append(rows, []string{clockTime(t.At), distance(t.At, at), t.Service, t.What})
+	}
+	p.rows("Happens by itself", []string{"AT", "", "BY", "WHAT"}, rows)
+	rows = nil
+	for _, q := range r.Parked {
+		rows = append(rows, []string{strings.Join(q.Refs, ", "), q.Service, since(&q.Since, at), q.What})
+	}
+	p.rows("Parked: waits for a name", []string{"NAME", "BY", "SINCE", "WHAT"}, rows)
+	rows = nil
+	for _, st := range r.Stuck {
+		rows = append(rows, []string{st.Service, since(&st.Since, at), shortened(firstLine(st.Error), 100)})
+	}
+	p.rows("Stuck: our program fails on it", []string{"SERVICE", "SINCE", "ERROR"}, rows)
+	rows = nil
+	for _, d := range r.Dead {
+		rows = append(rows, []string{fmt.Sprint(d.Number), d.Service, d.Reason, clockTime(d.At), shortened(firstLine(d.Error), 80)})
+	}
+	p.rows("Given up: see 'orderctl dead show NUMBER'", []string{"NUMBER", "SERVICE", "REASON", "AT", "ERROR"}, rows)
+	for _, note := range r.Notes {
+		p.line("\n%s", note)
+	}
+	return p.err
+}
+
+func since(t *time.Time, at time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return clockTime(*t) + " (" + span(at.Sub(*t)) + ")"
+}
+
+func until(t *time.Time, at time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return clockTime(*t) + " (" + distance(*t, at) + ")"
+}
+
+// distance is how far a moment is from another: in 3 min, or overdue.
+func distance(t, from time.Time) string {
+	if t.Before(from) {
+		return "overdue for " + span(from.Sub(t))
+	}
+	return "in " + span(t.Sub(from))
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
