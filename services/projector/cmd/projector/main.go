@@ -1,0 +1,9 @@
+// Command projector keeps the tables that people query, as a program of its own: projector --help.
+package main
+
+import (
+	"github.com/orderflow/orderflow/pkg/host"
+	"github.com/orderflow/orderflow/services/projector"
+)
+
+func main() { host.Main(projector.Service()) }

@@ -1,0 +1,191 @@
+package projector
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/orderflow/orderflow/pkg/bus"
+	"github.com/orderflow/orderflow/pkg/event"
+	"github.com/orderflow/orderflow/pkg/host"
+	"github.com/orderflow/orderflow/pkg/ident"
+
+	envelopev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/envelope/v1"
+)
+
+// batchMost is how many bells one turn takes: 500 entities at a time measured best, and it is milliseconds of work.
+const batchMost = 500
+
+// Trouble with the database is waited out, at first for a moment and then for longer.
+const (
+	firstPause   = 100 * time.Millisecond
+	longestPause = 5 * time.Second
+)
+
+// bell says that an entity moved. Those of the sweep have no message.
+type bell struct {
+	msg    jetstream.Msg
+	entity ident.Entity
+	family *family
+	at     time.Time
+}
+
+func (b *bell) ack() {
+	if b.msg != nil {
+		_ = b.msg.Ack() // a lost ack brings the bell again, which does no harm
+	}
+}
+
+// collector gathers bells and has their entities projected, many at a time.
+type collector struct {
+	*projection
+	js      jetstream.JetStream
+	clock   func() time.Time
+	log     zerolog.Logger
+	inbox   chan *bell
+	rung    *rung
+	metrics *metrics
+}
+
+func newCollector(d host.Deps) *collector {
+	c := &collector{
+		projection: &projection{pool: d.Pool, store: d.Store, vault: d.Vault, log: d.Log},
+		js:         d.JS, clock: d.Clock, log: d.Log, inbox: make(chan *bell, batchMost), rung: newRung(d.Clock),
+	}
+	c.metrics = newMetrics(d.Registry, c.rung.lag)
+	return c
+}
+
+// durable brings the bells of every category.
+func durable() bus.Durable {
+	rings := make([]bus.Ring, len(event.Categories))
+	for i, c := range event.Categories {
+		rings[i] = bus.Ring{Category: c}
+	}
+	return bus.RingsDurable(service, rings...)
+}
+
+// Run projects until ctx ends; then it stops fetching, finishes what is in hand and returns.
+func (c *collector) Run(ctx context.Context) error {
+	consuming, err := bus.Consume(ctx, c.js, durable(), func(m jetstream.Msg) { c.receive(ctx, m) }, func(err error) {
+		c.log.Warn().Err(err).Msg("broker")
+	})
+	if err != nil {
+		return err
+	}
+	var helpers sync.WaitGroup
+	helpers.Go(func() { c.sweep(ctx) })
+	helpers.Go(func() { c.watchRebuild(ctx) })
+	c.loop(ctx, context.WithoutCancel(ctx))
+	consuming.Stop()
+	helpers.Wait()
+	return nil
+}
+
+// receive queues a bell; it waits while the loop is busy, which slows pulling down.
+func (c *collector) receive(ctx context.Context, m jetstream.Msg) {
+	d := &envelopev1.Doorbell{}
+	if err := proto.Unmarshal(m.Data(), d); err != nil || len(d.GetEntityId()) != len(ident.Entity{}) {
+		c.log.Error().Str("subject", m.Subject()).Msg("a doorbell that cannot be read; the sweep will find what it was about")
+		_ = m.TermWithReason("undecodable")
+		return
+	}
+	c.offer(ctx, &bell{
+		msg: m, entity: ident.Entity(d.GetEntityId()), family: familyFor(event.Category(d.GetCategory())), at: d.GetRecordedAt().AsTime(),
+	})
+}
+
+func familyFor(c event.Category) *family {
+	if c == event.Stock {
+		return &stockFamily
+	}
+	return &orderFamily
+}
+
+func (c *collector) offer(ctx context.Context, b *bell) bool {
+	c.rung.add(b)
+	select {
+	case c.inbox <- b:
+		return true
+	case <-ctx.Done():
+		c.rung.done(b)
+		return false // not acked: it is delivered again
+	}
+}
+
+// loop takes what is there, up to a batch, and projects it; with nothing there it waits.
+func (c *collector) loop(ctx, work context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case first := <-c.inbox:
+			c.handle(work, ctx.Done(), c.fill(first))
+		}
+	}
+}
+
+func (c *collector) fill(first *bell) []*bell {
+	batch := []*bell{first}
+	for len(batch) < batchMost {
+		select {
+		case b := <-c.inbox:
+			batch = append(batch, b)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// handle projects a batch and acks it. While the database is away it waits; what is not acked comes again if we are
+// stopped meanwhile.
+func (c *collector) handle(ctx context.Context, stop <-chan struct{}, batch []*bell) {
+	defer func() {
+		for _, b := range batch {
+			c.rung.done(b)
+		}
+	}()
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		err := c.projectAll(ctx, batch)
+		if err == nil {
+			break
+		}
+		if errors.Is(err, context.Canceled) {
+			return
+		}
+		c.log.Warn().Err(err).Int("bells", len(batch)).Dur("retry_in", pause).Msg("not projected yet")
+		select {
+		case <-time.After(pause):
+		case <-stop:
+			return
+		}
+	}
+	for _, b := range batch {
+		b.ack()
+	}
+}
+
+// projectAll projects the entities of a batch, each once however many bells rang for it.
+func (c *collector) projectAll(ctx context.Context, batch []*bell) error {
+	for _, f := range []*family{&orderFamily, &stockFamily} {
+		var ids []ident.Entity
+		seen := map[ident.Entity]bool{}
+		for _, b := range batch {
+			if b.family == f && !seen[b.entity] {
+				seen[b.entity] = true
+				ids = append(ids, b.entity)
+			}
+		}
+		if err := c.project(ctx, *f, ids); err != nil {
+			return err
+		}
+		c.metrics.projected.WithLabelValues(f.name).Add(float64(len(ids)))
+	}
+	return nil
+}

@@ -1,0 +1,20 @@
+// Package projector keeps the tables that people query: schema read, folded from the events, and the journal of
+// every delivery.
+//
+// It listens to the doorbells of every category and to every delivery, and appends nothing. A doorbell says that an
+// entity moved; its events are read, folded, and its rows replaced. So a bell that is lost, repeated or late costs time
+// and never truth.
+//
+//	projector.go     what it needs and what it runs
+//	table.go         a table is a list of columns, each with its value
+//	fold.go          the events of an entity → its rows; orders.go, payments.go … one file per family of tables, pure
+//	timeline.go      one row per event; summary.go says it in words
+//	collect.go       bells → entities → load → fold → write → ack; sweep.go looks for bells that were lost
+//	write.go         a guarded upsert and the rows that belong to it
+//	rebuild.go       everything anew beside the live tables, then a swap behind the views
+//	verify.go        are the tables what the events come to?
+//	journal.go       every delivery, kept as it came
+//
+// The row of an order or SKU carries (fold version, events seen) and never steps back. A generation is one set of
+// tables; every transaction shares the row that names the live one, and a rebuild takes it alone while it swaps.
+package projector

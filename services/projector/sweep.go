@@ -1,0 +1,126 @@
+package projector
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/orderflow/orderflow/pkg/event"
+	"github.com/orderflow/orderflow/pkg/ident"
+)
+
+// The sweep finds entities whose bell was lost: at start and every hour those that moved lately, once a day all of
+// them. It asks the event store, never the tables it is to heal, and rings only for what is behind.
+const (
+	sweepEvery  = time.Hour
+	sweepBack   = 2 * time.Hour
+	sweepAll    = 24
+	sweepAtOnce = batchMost
+)
+
+func (c *collector) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for round := 0; ; {
+		if err := c.sweepRound(ctx, round); err == nil {
+			round++
+		} else if ctx.Err() == nil {
+			c.log.Warn().Err(err).Msg("sweep")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// sweepRound looks at everything if it is time for that, or if rows may stand there that an older fold wrote.
+func (c *collector) sweepRound(ctx context.Context, round int) error {
+	var swept int
+	if err := c.pool.QueryRow(ctx, `SELECT fold_version FROM projection.generation`).Scan(&swept); err != nil {
+		return fmt.Errorf("read the version of the last sweep: %w", err)
+	}
+	since := c.clock().Add(-sweepBack)
+	all := swept < FoldVersion || round%sweepAll == sweepAll-1
+	if all {
+		since = time.Time{}
+	}
+	for _, category := range []event.Category{event.Order, event.Stock} {
+		if err := c.sweepSince(ctx, category, since); err != nil {
+			return err
+		}
+	}
+	if swept < FoldVersion {
+		_, err := c.pool.Exec(ctx, `UPDATE projection.generation SET fold_version = greatest(fold_version, $1)`, FoldVersion)
+		return err
+	}
+	return nil
+}
+
+func (c *collector) sweepSince(ctx context.Context, category event.Category, since time.Time) error {
+	var after ident.Entity
+	for {
+		ids, err := c.store.Moved(ctx, category, since, after, sweepAtOnce)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		behind, err := c.behind(ctx, *familyFor(category), ids)
+		if err != nil {
+			return err
+		}
+		for _, id := range behind {
+			if !c.offer(ctx, &bell{entity: id, family: familyFor(category), at: c.clock()}) {
+				return ctx.Err()
+			}
+		}
+		c.metrics.swept.Add(float64(len(behind)))
+		after = ids[len(ids)-1]
+	}
+}
+
+// behind are those of the entities whose rows show less than is recorded, or were written by an older fold.
+func (p *projection) behind(ctx context.Context, f family, ids []ident.Entity) (behind []ident.Entity, err error) {
+	err = pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
+		generation, err := live(ctx, tx, unlocked)
+		if err != nil {
+			return err
+		}
+		behind, err = behindIn(ctx, tx, f, generation, ids)
+		return err
+	})
+	return behind, err
+}
+
+// recorded says how much there is of each entity of a family.
+func recorded(f family) string {
+	if f.name == stockFamily.name {
+		return `SELECT entity_id, version AS n FROM orderflow.snapshots WHERE category = 'stock' AND entity_id = ANY($1)`
+	}
+	return `SELECT entity_id, count(*) AS n FROM orderflow.events WHERE category <> 'stock' AND entity_id = ANY($1) GROUP BY entity_id`
+}
+
+func behindIn(ctx context.Context, tx pgx.Tx, f family, generation int, ids []ident.Entity) ([]ident.Entity, error) {
+	t := f.guard()
+	rows, err := tx.Query(ctx, `SELECT r.entity_id FROM (`+recorded(f)+`) r LEFT JOIN `+t.in(generation)+` t ON t.`+t.key()+` = r.entity_id
+		WHERE t.events_seen IS NULL OR t.events_seen < r.n OR t.fold_version < $2`, uuids(ids), FoldVersion)
+	if err != nil {
+		return nil, fmt.Errorf("look for what is behind: %w", err)
+	}
+	return collectEntities(rows)
+}
+
+func collectEntities(rows pgx.Rows) ([]ident.Entity, error) {
+	keys, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("list entities: %w", err)
+	}
+	ids := make([]ident.Entity, len(keys))
+	for i, k := range keys {
+		ids[i] = ident.Entity(k)
+	}
+	return ids, nil
+}
