@@ -1,8 +1,13 @@
 package orders
 
 import (
+	"slices"
+	"strings"
+	"time"
+
 	"github.com/orderflow/orderflow/pkg/order"
 
+	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
 )
 
@@ -15,17 +20,21 @@ const (
 )
 
 // cancelReported takes the shop's word that the order is cancelled. It may come before the order itself; it is asked
-// once: a cancellation that was refused because the parcel had left is not asked again by the same news.
-func (r Rules) cancelReported(d *draft, reason string) {
-	o := &d.state.Order
-	if o.Ended() || o.Cancelling() || refusedBefore(o, byShop) {
-		return
+// once: a cancellation that was refused because the parcel had left is not asked again by the same news. Of an imported
+// order nothing was ever begun, so there is nobody to ask.
+func (r Rules) cancelReported(d *draft, f *intakev1.Fact, reason string) {
+	switch o := &d.state.Order; {
+	case o.Ended():
+	case o.Historic, f.GetHistoric() && !o.Placed:
+		d.emit(&orderv1.OrderCancelled{Reason: reason})
+	case o.Cancelling(), refusedBefore(o, byShop):
+	default:
+		r.ask(d, byShop, reason)
 	}
-	r.ask(d, byShop, reason)
 }
 
 func refusedBefore(o *order.Order, by string) bool {
-	return o.Cancellation != nil && o.Cancellation.Refused != "" && o.Cancellation.By == by
+	return slices.ContainsFunc(o.Refusals, func(c order.Cancellation) bool { return c.By == by })
 }
 
 func (r Rules) ask(d *draft, by, reason string) {
@@ -39,38 +48,55 @@ func (r Rules) ask(d *draft, by, reason string) {
 // mustStop starts the same conversation by itself: fraud rejected the order, all its money went back, the bank took it
 // back after the release, or nobody paid in time. It does nothing once a parcel has left.
 func (r Rules) mustStop(d *draft) bool {
-	o := d.state
-	if o.Fulfillment.Shipped() {
+	if d.state.Fulfillment.Shipped() {
 		return false
 	}
-	by, reason := r.reasonToStop(d)
-	if by == "" || refusedBefore(&o.Order, by) {
-		return false
+	for _, why := range r.reasonsToStop(d) {
+		if !refusedBefore(&d.state.Order, why.by) {
+			r.ask(d, why.by, why.reason)
+			return true
+		}
 	}
-	r.ask(d, by, reason)
-	return true
+	return false
 }
 
-func (r Rules) reasonToStop(d *draft) (by, reason string) {
+type reasonToStop struct{ by, reason string }
+
+func (r Rules) reasonsToStop(d *draft) []reasonToStop {
 	o := d.state
 	f := o.Funds()
-	switch {
-	case o.Fraud.Rejected():
-		return byFraud, "rejected"
-	case f.GivenBack() && f.Refunded >= f.Captured:
-		return byPayment, "refunded"
-	case o.Order.LatestRelease() != nil && (f.Disputed > 0 || f.ChargedBy > 0):
-		return byPayment, "disputed"
-	case r.unpaid(d):
-		return byExpiry, "not paid in time"
+	var reasons []reasonToStop
+	if o.Fraud.Rejected() {
+		reasons = append(reasons, reasonToStop{byFraud, "rejected"})
 	}
-	return "", ""
+	switch {
+	case f.GivenBack() && f.Refunded >= f.Captured:
+		reasons = append(reasons, reasonToStop{byPayment, "refunded"})
+	case o.Order.LatestRelease() != nil && (f.Disputed > 0 || f.ChargedBy > 0):
+		reasons = append(reasons, reasonToStop{byPayment, "disputed"})
+	}
+	if r.paymentOverdue(d) && !moneyHeard(o) {
+		reasons = append(reasons, reasonToStop{byExpiry, "not paid in time"})
+	}
+	return reasons
 }
 
-func (r Rules) unpaid(d *draft) bool {
-	f := d.state.Funds()
-	return r.PaymentDeadline > 0 && f.Due() > 0 && f.Captured == 0 && f.Authorized == 0 &&
-		!d.state.Order.RecordedAt.IsZero() && !d.now.Before(d.paymentDue(r.PaymentDeadline))
+// moneyHeard says that somebody paid or means to: such an order is no longer nobody's.
+func moneyHeard(o *order.State) bool {
+	f := o.Funds()
+	return f.Captured > 0 || f.Authorized > 0 || o.ForeignFunds()
+}
+
+// paymentOverdue says that the time to pay is over and the funds do not cover the order.
+func (r Rules) paymentOverdue(d *draft) bool {
+	due, ok := r.paymentDue(d)
+	return ok && !d.state.FundsCover() && !d.now.Before(due)
+}
+
+// paymentDue is until when an order is to be paid; false if there is no such time, or nobody knows it yet.
+func (r Rules) paymentDue(d *draft) (time.Time, bool) {
+	since := d.state.Order.RecordedAt
+	return since.Add(r.PaymentDeadline), r.PaymentDeadline > 0 && !since.IsZero()
 }
 
 // converse ends a cancellation when its answers are there: refused as soon as one could not close, done when all have.
@@ -87,7 +113,8 @@ func (r Rules) converse(d *draft) {
 			return
 		}
 	}
-	if len(o.Unanswered()) > 0 {
+	if missing := o.Unanswered(); len(missing) > 0 {
+		r.remind(d, missing)
 		return
 	}
 	if c.By == byExpiry {
@@ -95,5 +122,13 @@ func (r Rules) converse(d *draft) {
 	} else {
 		d.emit(&orderv1.OrderCancelled{Reason: c.Reason})
 	}
-	d.decision.Clear = append(d.decision.Clear, timerPayment, timerStock)
+	d.clear()
+}
+
+// remind makes a cancellation that is not answered in time visible to a person. It goes on by itself once it is.
+func (r Rules) remind(d *draft, missing []string) {
+	if r.overdue(d, holdCancellation) && !d.state.Order.Held(holdCancellation.kind, holdCancellation.reason) {
+		d.hold(question{holdCancellation.kind, holdCancellation.reason, strings.Join(missing, ", ") + " has not answered its cancellation"}, r.HoldDeadline)
+	}
+	d.look(r.nextLook(d))
 }

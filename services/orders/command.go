@@ -3,8 +3,6 @@ package orders
 import (
 	"strings"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/orderflow/orderflow/pkg/order"
 
 	commandv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/command/v1"
@@ -37,6 +35,8 @@ func (r Rules) commandCancel(d *draft, c *commandv1.Command) {
 	switch o := &d.state.Order; {
 	case !o.Placed:
 		d.refuse("cancel", "no such order was placed")
+	case o.Historic:
+		d.refuse("cancel", "the order was imported from the past and is only shown")
 	case o.Ended():
 		d.refuse("cancel", "the order has ended already")
 	case o.Cancelling():
@@ -52,6 +52,8 @@ func (r Rules) commandHold(d *draft, c *commandv1.Command) {
 	switch o := &d.state.Order; {
 	case !o.Placed:
 		d.refuse("hold", "no such order was placed")
+	case o.Historic:
+		d.refuse("hold", "the order was imported from the past and is only shown")
 	case o.Ended() || o.Completed:
 		d.refuse("hold", "the order has ended already")
 	case d.state.Fulfillment.Shipped():
@@ -59,10 +61,7 @@ func (r Rules) commandHold(d *draft, c *commandv1.Command) {
 	case o.Held(orderv1.HoldKind_HOLD_KIND_OPERATOR, reasonOperator):
 		d.refuse("hold", "an operator holds it already")
 	default:
-		d.emit(&orderv1.HoldPlaced{
-			Kind: orderv1.HoldKind_HOLD_KIND_OPERATOR, Reason: reasonOperator, Detail: c.GetReason(),
-			Deadline: timestamppb.New(d.now.Add(r.HoldDeadline)),
-		})
+		d.hold(question{orderv1.HoldKind_HOLD_KIND_OPERATOR, reasonOperator, c.GetReason()}, r.HoldDeadline)
 	}
 }
 

@@ -14,11 +14,12 @@ import (
 	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
 )
 
-// Timers of an order.
-const (
-	timerPayment = "payment_deadline"
-	timerStock   = "stock_deadline"
-)
+// timerLook is the one timer of an order: when to look at it again, at the latest, while it waits.
+const timerLook = "look"
+
+// lookEvery is how often an order that waits is looked at, whatever it waits for: often enough that a lost doorbell or
+// a deadline of hours is noticed in time, rare enough to cost nothing.
+const lookEvery = time.Hour
 
 // Rules decide about orders. They are pure: state, trigger and time in, a decision out.
 type Rules struct {
@@ -36,6 +37,7 @@ func (r Rules) Decide(o *order.State, t reactor.Trigger, now time.Time) (reactor
 		r.fact(d)
 	case reactor.Command:
 		r.command(d)
+	default: // look at the order
 	}
 	r.life(d)
 	return d.decision, nil
@@ -57,27 +59,34 @@ func (d *draft) emitAt(e event.New) {
 	d.state = d.state.With(event.Order, e)
 }
 
+func (d *draft) look(at time.Time) {
+	if len(d.decision.Events) > 0 || d.trigger.Kind == reactor.TimerRing || d.state.Order.LatestRelease() != nil {
+		d.decision.Timers = []reactor.Timer{{Kind: timerLook, At: at}}
+	} // else an earlier decision has written it
+}
+
+func (d *draft) clear() { d.decision.Timers, d.decision.Clear = nil, []string{timerLook} }
+
 // life looks at the order as a whole. Every part of it does nothing if there is nothing to do, so it may be looked at
 // as often as a doorbell rings.
 func (r Rules) life(d *draft) {
-	o := d.state
-	if o.Order.Historic || o.Order.Ended() || o.Order.Completed {
-		return
-	}
-	if o.Order.Cancelling() {
+	switch o := &d.state.Order; {
+	case o.Ended():
+	case o.Historic:
+		if o.Cancelling() { // asked before it was known to be imported: nothing was ever begun
+			d.emit(&orderv1.OrderCancelled{Reason: o.Cancellation.Reason})
+		}
+	case o.Cancelling():
 		r.converse(d)
-		return
+	case !o.Placed || o.Completed:
+	case r.mustStop(d):
+		d.look(r.nextLook(d))
+	default:
+		r.holds(d)
+		r.release(d)
+		r.complete(d)
+		r.deadlines(d)
 	}
-	if !o.Order.Placed {
-		return
-	}
-	if r.mustStop(d) {
-		return
-	}
-	r.holds(d)
-	r.release(d)
-	r.complete(d)
-	r.deadlines(d)
 }
 
 // release lets the order go once every gate is open and what may go is not what already went.
@@ -90,20 +99,22 @@ func (r Rules) release(d *draft) {
 	if latest := d.state.Order.LatestRelease(); latest != nil {
 		number = latest.Number + 1
 	}
-	d.emit(&orderv1.FulfillmentReleased{Lines: wanted, Priority: r.priority(d.state), Number: int32(number)}) //nolint:gosec // counts releases of one order
-	d.decision.Clear = append(d.decision.Clear, timerPayment, timerStock)
+	d.emit(&orderv1.FulfillmentReleased{Lines: wanted, Priority: r.priority(d.state), Number: int32(number)})
+	d.clear()
 }
 
 // releaseIsNews says that there was no release yet, that the latest one's label was voided, or that the order was
-// edited since and no label was asked for.
+// edited since and there is no label, nor an attempt that may yet lead to one.
 func (r Rules) releaseIsNews(o *order.State, wanted []*orderv1.LineQuantity) bool {
 	latest := o.Order.LatestRelease()
-	if latest == nil {
-		return true
+	if latest == nil || o.Fulfillment.Shipped() {
+		return latest == nil && !o.Fulfillment.Shipped()
 	}
-	parcel := o.Shipment(latest.Number)
-	if parcel != nil {
-		return parcel.Voided && !o.Fulfillment.Shipped()
+	switch parcel := o.Shipment(latest.Number); {
+	case parcel != nil && parcel.Voided:
+		return true
+	case parcel != nil && parcel.Active():
+		return false
 	}
 	return !sameLines(latest.Lines, wanted)
 }
@@ -114,9 +125,14 @@ func sameLines(a, b []*orderv1.LineQuantity) bool {
 
 // priority compares in major units, so that the limit means the same in every currency's own exponent.
 func (r Rules) priority(o *order.State) bool {
-	limit, err := money.Parse(r.PriorityAbove, o.Order.Description.GetCurrency())
+	currency := o.Order.Description.GetCurrency()
+	exponent, err := money.Exponent(currency)
 	if err != nil {
 		return false // a currency without a table entry has no major unit to compare in
+	}
+	limit, err := money.Parse(cut(r.PriorityAbove, exponent), currency)
+	if err != nil {
+		return false // more than any order comes to
 	}
 	return o.Order.Description.GetTotals().GetTotal().GetMinorUnits() > limit.Minor
 }
@@ -127,6 +143,7 @@ func (r Rules) complete(d *draft) {
 	if len(o.Wanted()) == 0 {
 		if o.Releasable() {
 			d.emit(&orderv1.OrderCompleted{})
+			d.clear()
 		}
 		return
 	}
@@ -138,28 +155,13 @@ func (r Rules) complete(d *draft) {
 	d.emit(&orderv1.OrderCompleted{})
 }
 
-// deadlines keeps every closed gate from waiting for ever: an unpaid order expires, a back-order becomes a question.
+// deadlines keeps every closed gate from waiting for ever: while one is closed, there is a time at which the order is
+// looked at again. What an expired deadline means is said where the gate is: an unpaid order expires, everything else
+// becomes a question for a person.
 func (r Rules) deadlines(d *draft) {
 	o := d.state
-	if o.Order.LatestRelease() != nil || o.Order.Completed {
+	if o.Order.Completed || o.Fulfillment.Shipped() || o.Order.LatestRelease() != nil && o.Releasable() {
 		return
 	}
-	if r.PaymentDeadline > 0 && len(d.decision.Events) > 0 && o.Order.Edits == 0 && !o.FundsCover() {
-		d.wake(timerPayment, d.paymentDue(r.PaymentDeadline))
-	}
-	if !o.Inventory.Deadline.IsZero() && len(o.Inventory.Shortages) > 0 && d.now.Before(o.Inventory.Deadline) {
-		d.wake(timerStock, o.Inventory.Deadline)
-	}
-}
-
-func (d *draft) paymentDue(after time.Duration) time.Time {
-	since := d.state.Order.RecordedAt
-	if since.IsZero() {
-		since = d.now
-	}
-	return since.Add(after)
-}
-
-func (d *draft) wake(kind string, at time.Time) {
-	d.decision.Timers = append(d.decision.Timers, reactor.Timer{Kind: kind, At: at})
+	d.look(r.nextLook(d))
 }

@@ -1,7 +1,8 @@
 package orders
 
 import (
-	"bytes"
+	"encoding/binary"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -20,11 +21,12 @@ func (r Rules) fact(d *draft) {
 	case *intakev1.Fact_OrderDescribed:
 		r.describe(d, f, body.OrderDescribed)
 	case *intakev1.Fact_CancellationReported:
-		r.cancelReported(d, body.CancellationReported.GetReason())
+		r.cancelReported(d, f, body.CancellationReported.GetReason())
 	}
 }
 
-// describe places the order, or edits it if the description is newer than the one that stands.
+// describe places the order, or edits it if the description is newer than the one that stands. One that says the same
+// at a later time is recorded too: what was said in between may still be on its way, and must not win over it.
 func (r Rules) describe(d *draft, f *intakev1.Fact, told *intakev1.OrderDescribed) {
 	description := r.description(f, told, d.trigger.Revision)
 	have := d.state.Order.Description
@@ -32,12 +34,10 @@ func (r Rules) describe(d *draft, f *intakev1.Fact, told *intakev1.OrderDescribe
 	switch {
 	case !d.state.Order.Placed:
 		e.Message = &orderv1.OrderPlaced{Description: description, Historic: f.GetHistoric()}
-	case bytes.Equal(have.GetContentHash(), description.GetContentHash()) && have.GetDraft() == description.GetDraft():
-		return
 	case order.Newer(description, have):
 		e.Message = &orderv1.OrderEdited{Description: description, Historic: f.GetHistoric()}
 	default:
-		return // an older description told late: the journal has it, the order has moved on
+		return // told again, or an older description told late: the journal has it, the order has moved on
 	}
 	d.emitAt(e)
 	d.decision.Links = append(d.decision.Links, numberRefs(description)...)
@@ -72,7 +72,7 @@ func (r Rules) hash(d *orderv1.Description, p *typev1.Person) []byte {
 	// Neither can fail: both messages were decoded from valid UTF-8.
 	a, _ := deterministic.Marshal(content)
 	b, _ := deterministic.Marshal(p)
-	return r.Digest(append(a, b...))
+	return r.Digest(slices.Concat(binary.AppendUvarint(nil, uint64(len(a))), a, b))
 }
 
 func hasAddress(a *typev1.Address) bool {

@@ -6,6 +6,7 @@
 //	describe.go   a shop's description becomes OrderPlaced or OrderEdited, or nothing if it is no news
 //	holds.go      which questions keep the order from being released, and when they have answered themselves
 //	cancel.go     the conversation of a cancellation: asked, answered by three services, done or refused
+//	waiting.go    until when what waits may wait, and when it is looked at again
 //	decide.go     the release gate, completion, and which of the above is looked at when
 //
 // A cancellation is a conversation, not a lock: OrderCancelling is answered by fulfillment first and, if nothing has

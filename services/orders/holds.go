@@ -3,6 +3,9 @@ package orders
 import (
 	"fmt"
 	"math/bits"
+	"slices"
+	"strings"
+	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -35,10 +38,13 @@ func (r Rules) holds(d *draft) {
 		if d.state.Order.Held(q.kind, q.reason) || d.state.Order.IsWaived(q.kind, q.reason) {
 			continue
 		}
-		d.emit(&orderv1.HoldPlaced{
-			Kind: q.kind, Reason: q.reason, Detail: q.detail, Deadline: timestamppb.New(d.now.Add(r.HoldDeadline)),
-		})
+		d.hold(q, r.HoldDeadline)
 	}
+}
+
+// hold places a hold; until its deadline a person may think about it before it is shown as overdue.
+func (d *draft) hold(q question, until time.Duration) {
+	d.emit(&orderv1.HoldPlaced{Kind: q.kind, Reason: q.reason, Detail: q.detail, Deadline: timestamppb.New(d.now.Add(until))})
 }
 
 func contains(asked []question, kind orderv1.HoldKind, reason string) bool {
@@ -53,7 +59,7 @@ func contains(asked []question, kind orderv1.HoldKind, reason string) bool {
 func (r Rules) questions(d *draft) []question {
 	o := d.state
 	if o.Fulfillment.Shipped() {
-		return nil // it is gone: there is nothing left to hold
+		return leftBehind(o)
 	}
 	asked := describedWrongly(o.Order.Description)
 	if r.RequireAddress && len(o.Wanted()) > 0 && !o.Order.Description.GetHasAddress() {
@@ -65,10 +71,30 @@ func (r Rules) questions(d *draft) []question {
 	if o.ForeignFunds() {
 		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_PAYMENT, "currency_mismatch", "money came in another currency than the order's"})
 	}
+	if r.paymentOverdue(d) {
+		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_PAYMENT, "payment_overdue", "it was not paid whole within its time"})
+	}
 	if len(o.Inventory.Shortages) > 0 && !o.Inventory.Deadline.IsZero() && !d.now.Before(o.Inventory.Deadline) {
 		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_STOCK, "backorder_overdue", "stock did not come within its time"})
 	}
+	if awaited := awaitedServices(o); len(awaited) > 0 && r.overdue(d, holdService) {
+		asked = append(asked, question{holdService.kind, holdService.reason, strings.Join(awaited, " and ") + " has not answered in time"})
+	}
 	return append(asked, parcelQuestions(o)...)
+}
+
+// leftBehind asks about what was ordered beyond the parcel that has left: there is one parcel for an order.
+func leftBehind(o *order.State) []question {
+	lines := o.Lines()
+	if !slices.ContainsFunc(lines, func(l order.Line) bool { return l.Shipped > 0 }) {
+		return nil // a scan of a parcel that is not known yet
+	}
+	for _, l := range lines {
+		if order.Ours(l.Described) && l.Shipped < l.Ordered {
+			return []question{{orderv1.HoldKind_HOLD_KIND_EDIT, "edited_after_shipping", fmt.Sprintf("line %s was raised after the parcel had left", l.ID)}}
+		}
+	}
+	return nil
 }
 
 // parcelQuestions ask about a label that could not be bought, and about an edit that came after one.
@@ -93,6 +119,9 @@ func parcelQuestions(o *order.State) []question {
 func describedWrongly(d *orderv1.Description) []question {
 	if _, err := money.Exponent(d.GetCurrency()); err != nil {
 		return []question{{orderv1.HoldKind_HOLD_KIND_PAYMENT, "unknown_currency", "its currency is not in ISO 4217"}}
+	}
+	if len(d.GetLines()) == 0 {
+		return []question{{orderv1.HoldKind_HOLD_KIND_EDIT, "no_lines", "it says nothing of what was ordered"}}
 	}
 	for _, l := range d.GetLines() {
 		if l.GetQuantity() < 0 || l.GetQuantity() > maxQuantity {
