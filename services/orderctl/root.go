@@ -117,6 +117,8 @@ func commands() []*cobra.Command {
 		orderCommand(),
 		stockCommand(),
 		deadCommand(),
+		rebuildCommand(),
+		verifyCommand(),
 		migrateCommand(),
 		provisionCommand(),
 		psqlCommand(),

@@ -67,7 +67,12 @@ func queueInsert(batch *pgx.Batch, t table, target string, all []folded, at int)
 // live is the generation that the views look at. With share, no swap can happen until the transaction ends.
 func live(ctx context.Context, tx pgx.Tx, lock string) (int, error) {
 	var generation int
-	if err := tx.QueryRow(ctx, "SELECT generation FROM projection.generation "+lock).Scan(&generation); err != nil {
+	err := tx.QueryRow(ctx, "SELECT generation FROM projection.generation "+lock).Scan(&generation)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42P01" {
+		return 0, errors.New("the projector's tables are missing: run 'orderctl migrate' first")
+	}
+	if err != nil {
 		return 0, fmt.Errorf("read the live generation: %w", err)
 	}
 	return generation, nil
