@@ -75,16 +75,31 @@ func (u *prepared) judge(heads map[stream]int, stored map[ident.Event]bool, left
 	return Stored
 }
 
-// heads reads the last version of every stream in the batch, and which of its events are there already.
+// heads reads the last version of every stream in the batch, and which of its events are there already. It looks only
+// at what came after the version that was expected: the past of a SKU has no end.
 func (s *Store) heads(ctx context.Context, units []*prepared) (map[stream]int, map[ident.Event]bool, error) {
-	var ids []ident.Entity
+	from := map[stream]int{}
 	for _, u := range units {
 		for _, a := range u.Appends {
-			ids = append(ids, a.Entity)
+			at := stream{a.Entity, a.Category}
+			if lowest, ok := from[at]; !ok || a.Expected < lowest {
+				from[at] = a.Expected
+			}
 		}
 	}
+	var ids []ident.Entity
+	var categories []string
+	var versions []int
+	for at, version := range from {
+		ids, categories, versions = append(ids, at.entity), append(categories, string(at.category)), append(versions, version)
+	}
 	heads, stored := map[stream]int{}, map[ident.Event]bool{}
-	rows, err := s.pool.Query(ctx, `SELECT entity_id, category, version, event_id FROM orderflow.events WHERE entity_id = ANY($1)`, uuids(ids))
+	// OFFSET 0 keeps the planner from turning the look-ups into a scan of the table.
+	rows, err := s.pool.Query(ctx, `SELECT e.entity_id, e.category, e.version, e.event_id
+		FROM unnest($1::uuid[], $2::text[], $3::int[]) AS s (entity_id, category, version)
+		CROSS JOIN LATERAL (SELECT * FROM orderflow.events e
+			WHERE e.entity_id = s.entity_id AND e.category = s.category AND e.version >= s.version OFFSET 0) e`,
+		uuids(ids), categories, versions)
 	if err != nil {
 		return nil, nil, fmt.Errorf("look at the streams: %w", err)
 	}

@@ -142,11 +142,18 @@ func readSnapshots(ctx context.Context, q querier, c event.Category, ids []ident
 	return snapshots, nil
 }
 
-// Moved lists entities with events recorded since a time, after an entity in the order of their ids: for the sweep.
+// Moved lists entities with events recorded since a time, after an entity in the order of their ids: for the sweep. The
+// zero time lists all of them. Of a category it only matters whether it is stock's, whose entities are SKUs.
 func (s *Store) Moved(ctx context.Context, c event.Category, since time.Time, after ident.Entity, limit int) ([]ident.Entity, error) {
-	return s.list(ctx, `SELECT DISTINCT entity_id FROM orderflow.events
-		WHERE recorded_at >= $1 AND entity_id > $2 AND (category = 'stock') = $3 ORDER BY entity_id LIMIT $4`,
-		since, uuid.UUID(after), c == event.Stock, limit)
+	if since.IsZero() { // the primary key, entity by entity
+		return s.list(ctx, `SELECT DISTINCT entity_id FROM orderflow.events
+			WHERE entity_id > $1 AND (category = 'stock') = $2 ORDER BY entity_id LIMIT $3`, uuid.UUID(after), c == event.Stock, limit)
+	}
+	// By itself first: few rows of a large table are recent, and in the order of entities all others would be read too.
+	return s.list(ctx, `WITH moved AS MATERIALIZED (
+			SELECT DISTINCT entity_id FROM orderflow.events WHERE recorded_at >= $1 AND (category = 'stock') = $2
+		) SELECT entity_id FROM moved WHERE entity_id > $3 ORDER BY entity_id LIMIT $4`,
+		since, c == event.Stock, uuid.UUID(after), limit)
 }
 
 func (s *Store) list(ctx context.Context, query string, args ...any) ([]ident.Entity, error) {

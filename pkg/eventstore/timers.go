@@ -239,10 +239,11 @@ func resolve(ctx context.Context, q querier, refs []string) (map[string]ident.En
 }
 
 // Due claims timers of a service that are due, oldest first, and moves them on by lease: whoever claims one and dies
-// leaves it to be claimed again.
+// leaves it to be claimed again. The statement's time is compared, since a time that changes while the statement runs
+// finds nothing in an index.
 func (s *Store) Due(ctx context.Context, service string, limit int, lease time.Duration) ([]Timer, error) {
 	rows, err := s.pool.Query(ctx, `UPDATE orderflow.timers t SET due_at = clock_timestamp() + $3::interval
-		FROM (SELECT service, id FROM orderflow.timers WHERE service = $1 AND due_at <= clock_timestamp()
+		FROM (SELECT service, id FROM orderflow.timers WHERE service = $1 AND due_at <= statement_timestamp()
 		      ORDER BY due_at, created_at LIMIT $2 FOR UPDATE SKIP LOCKED) d
 		WHERE t.service = d.service AND t.id = d.id
 		RETURNING t.service, t.id, t.entity_id, t.kind, t.due_at, t.attempt, t.payload, t.created_at`, service, limit, lease)

@@ -135,7 +135,7 @@ func (r *Reactor) doAndRecord(key string, o *order.State, request Request) {
 	if callErr != nil {
 		r.deps.Log.Warn().Err(callErr).Stringer("entity_id", o.ID).Str("call", request.Key()).Msg("call failed")
 	}
-	record, stop := context.WithTimeout(context.Background(), r.pace.callTimeout)
+	record, stop := context.WithTimeout(context.Background(), recordTimeout)
 	defer stop()
 	next, err := r.recordUntilStored(record, o.ID, request, answer, callErr)
 	errands := r.calls.leave(key)
@@ -149,7 +149,7 @@ func (r *Reactor) doAndRecord(key string, o *order.State, request Request) {
 
 // over counts a call of the errands as done, and ends those that were waiting for it alone.
 func (r *Reactor) over(errands []*errand, err error, abandoned bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), r.pace.callTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
 	for _, e := range r.calls.ran(errands, err, abandoned) {
 		switch {

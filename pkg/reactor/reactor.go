@@ -52,6 +52,8 @@ func usualPace() pace {
 const (
 	// callTimeout bounds a call beyond the adapter's own time-out: no call may hold a place for ever.
 	callTimeout = time.Minute
+	// recordTimeout is how long an answer waits for a database that is away.
+	recordTimeout = time.Minute
 	// inHandEvery is well within the time that the broker leaves a message in hand.
 	inHandEvery = 10 * time.Second
 	// firstPause and mostPause are waited for a database that is away.

@@ -56,7 +56,7 @@ const (
 	sweepEvery  = time.Hour
 	sweepBack   = 2 * time.Hour
 	sweepAll    = 24
-	sweepAtOnce = 200
+	sweepAtOnce = 5000
 )
 
 func (r *Reactor) sweepEntities(ctx context.Context) {

@@ -35,7 +35,7 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 // soon is how long a test waits for what is to come; most comes within milliseconds.
-const soon = 15 * time.Second
+const soon = 40 * time.Second
 
 // world is one database, one broker and the replicas of one small service that owns the category payment.
 type world struct {

@@ -13,16 +13,16 @@ import (
 )
 
 // NATS is a provisioned JetStream of the test's own.
-func NATS(t testing.TB) jetstream.JetStream {
-	t.Helper()
-	server, err := embed.Start(t.TempDir(), "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(server.Stop)
+func NATS(tb testing.TB) jetstream.JetStream {
+	tb.Helper()
+	server, err := embed.Start(tb.TempDir(), "127.0.0.1:0")
+	require.NoError(tb, err)
+	tb.Cleanup(server.Stop)
 	conn, err := nats.Connect("", server.InProcess())
-	require.NoError(t, err)
-	t.Cleanup(conn.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(conn.Close)
 	js, err := jetstream.New(conn)
-	require.NoError(t, err)
-	require.NoError(t, bus.Provision(context.Background(), js, bus.StreamOptions{}))
+	require.NoError(tb, err)
+	require.NoError(tb, bus.Provision(context.Background(), js, bus.StreamOptions{}))
 	return js
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"flag"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -30,8 +32,15 @@ var private struct {
 	err    error
 }
 
+// atOnce is how many tests of a package run at the same time.
+const atOnce = 8
+
 // Main runs a package's tests and stops what they started. A package whose tests use DB calls it from its TestMain.
 func Main(m *testing.M) {
+	// Tests wait more than they work, so more of them run at once than there are processors. -parallel still says how many.
+	if err := flag.Set("test.parallel", strconv.Itoa(atOnce)); err != nil {
+		panic(err) // the flag is always there in a test
+	}
 	code := m.Run()
 	if private.server != nil {
 		private.server.Stop()
@@ -56,7 +65,7 @@ func start() {
 	}
 	private.dir, private.err = os.MkdirTemp("", "orderflow-test-*")
 	if private.err == nil {
-		private.err = os.Chmod(private.dir, 0o755) //nolint:gosec // Postgres may run as another user
+		private.err = os.Chmod(private.dir, 0o755) // Postgres may run as another user
 	}
 	if private.err != nil {
 		return
@@ -82,48 +91,48 @@ func Cache() (string, error) {
 }
 
 // DSN is a migrated database of the test's own, dropped when it ends.
-func DSN(t testing.TB) string {
-	t.Helper()
+func DSN(tb testing.TB) string {
+	tb.Helper()
 	private.once.Do(start)
-	require.NoError(t, private.err)
+	require.NoError(tb, private.err)
 	var random [6]byte
-	rand.Read(random[:]) //nolint:errcheck // never fails
+	rand.Read(random[:]) // never fails
 	name := "test_" + hex.EncodeToString(random[:])
-	exec(t, "CREATE DATABASE "+name+" TEMPLATE "+template)
-	t.Cleanup(func() { exec(t, "DROP DATABASE "+name+" WITH (FORCE)") })
+	exec(tb, "CREATE DATABASE "+name+" TEMPLATE "+template)
+	tb.Cleanup(func() { exec(tb, "DROP DATABASE "+name+" WITH (FORCE)") })
 	return private.server.URL(name)
 }
 
-func exec(t testing.TB, sql string) {
-	t.Helper()
+func exec(tb testing.TB, sql string) {
+	tb.Helper()
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, private.server.URL("postgres"))
-	require.NoError(t, err)
-	defer conn.Close(ctx) //nolint:errcheck // nothing is lost with it
+	require.NoError(tb, err)
+	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, sql)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 }
 
 // DB is a pool on a database of the test's own.
-func DB(t testing.TB) *pgxpool.Pool {
-	t.Helper()
-	pool, err := pgxpool.New(context.Background(), DSN(t))
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
+func DB(tb testing.TB) *pgxpool.Pool {
+	tb.Helper()
+	pool, err := pgxpool.New(context.Background(), DSN(tb))
+	require.NoError(tb, err)
+	tb.Cleanup(pool.Close)
 	return pool
 }
 
 // Vault seals with a key of the test's own.
-func Vault(t testing.TB, pool *pgxpool.Pool) *seal.Vault {
-	t.Helper()
+func Vault(tb testing.TB, pool *pgxpool.Pool) *seal.Vault {
+	tb.Helper()
 	vault, err := seal.NewVault(pool, [][32]byte{{1, 2, 3}})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return vault
 }
 
 // Store is an event store on a database of the test's own.
-func Store(t testing.TB) (*eventstore.Store, *pgxpool.Pool) {
-	t.Helper()
-	pool := DB(t)
-	return eventstore.New(pool, Vault(t, pool)), pool
+func Store(tb testing.TB) (*eventstore.Store, *pgxpool.Pool) {
+	tb.Helper()
+	pool := DB(tb)
+	return eventstore.New(pool, Vault(tb, pool)), pool
 }
