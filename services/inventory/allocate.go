@@ -50,7 +50,7 @@ func choose(need map[string]int64, available quantities, used map[string]bool) q
 	bestCost := [3]int{1 << maxExact}
 	for mask := 1; mask < 1<<len(locations); mask++ {
 		chosen, fresh := subset(locations, mask, used)
-		cost := [3]int{fresh, bits.OnesCount(uint(mask)), mask} //nolint:gosec // positive
+		cost := [3]int{fresh, bits.OnesCount(uint(mask)), mask}
 		if slices.Compare(cost[:], bestCost[:]) < 0 && covers(need, available, chosen) {
 			best, bestCost = chosen, cost
 		}

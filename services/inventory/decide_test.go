@@ -49,7 +49,7 @@ func normalSpaces(b []byte) []byte {
 func have(t require.TestingT, raw ...any) *world {
 	w := newWorld(t)
 	for i := 0; i < len(raw); i += 3 {
-		w.decide(w.move(Move{Kind: Receive, SKU: raw[i].(string), Location: raw[i+1].(string), Quantity: int64(raw[i+2].(int))}))
+		w.decide(w.move(Move{Kind: Receive, SKU: word(raw[i]), Location: word(raw[i+1]), Quantity: pieces(raw[i+2])}))
 	}
 	return w
 }
@@ -168,7 +168,7 @@ func TestWhatAnOrderGets(t *testing.T) {
 			t.Parallel()
 			w := have(t, c.stock...)
 			for i := 0; i < len(c.held); i += 3 {
-				holds(w, c.held[i].(string), c.held[i+1].(string), c.held[i+2].(int))
+				holds(w, word(c.held[i]), word(c.held[i+1]), int(pieces(c.held[i+2])))
 			}
 			w.given("o", c.given...)
 			same(t, c.then, w.decide(w.look("o")...))

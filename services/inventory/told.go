@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/orderflow/orderflow/pkg/event"
@@ -95,22 +96,12 @@ func (t told) write(u Unit) func(context.Context, pgx.Tx) error {
 	}
 }
 
-// stillShort makes who begins to wait and who brings stock meet at the name's row: both lock it. Whoever brings stock
-// later sees who waits; if somebody was faster, the SKU's version has moved and the decision to wait is made anew.
+// stillShort makes who begins to wait and who brings stock meet at the name's row, which the store has locked for both
+// by now. Whoever brings stock later sees who waits; if somebody was faster, the SKU's version has moved and the decision
+// to wait is made anew.
 func stillShort(ctx context.Context, tx pgx.Tx, u Unit) error {
 	if len(u.Looked) == 0 {
 		return nil
-	}
-	var refs []string
-	for _, w := range u.Waits {
-		for _, sku := range w.SKUs {
-			refs = append(refs, skuRef(sku))
-		}
-	}
-	slices.Sort(refs)
-	if _, err := tx.Exec(ctx, `INSERT INTO orderflow.refs (ref) SELECT unnest($1::text[]) ORDER BY 1
-		ON CONFLICT (ref) DO UPDATE SET entity_id = refs.entity_id`, slices.Compact(refs)); err != nil {
-		return fmt.Errorf("lock what orders wait for: %w", err)
 	}
 	ids, versions := make([]uuid.UUID, 0, len(u.Looked)), make([]int32, 0, len(u.Looked))
 	for id, version := range u.Looked {
@@ -128,7 +119,10 @@ func stillShort(ctx context.Context, tx pgx.Tx, u Unit) error {
 		return fmt.Errorf("look again at what orders wait for: %w", err)
 	}
 	if moved > 0 {
-		return fmt.Errorf("%d SKUs moved while orders began to wait for them: decide again", moved)
+		return fmt.Errorf("%d SKUs moved while orders began to wait for them: %w", moved, errMoved)
 	}
 	return nil
 }
+
+// errMoved is what Postgres itself would call it: the transaction is to be tried again on what is there by now.
+var errMoved = &pgconn.PgError{Severity: "ERROR", Code: "40001", Message: "decided on stock that has moved"}

@@ -68,8 +68,8 @@ func (u *Unit) add(r *result, b *batch) {
 }
 
 func (u *Unit) put(s *shelf, b *batch) {
-	stream, any := s.stream(b.stock[s.entity].Levels, b.now)
-	if any {
+	stream, moved := s.stream(b.stock[s.entity].Levels, b.now)
+	if moved {
 		u.Stocks = append(u.Stocks, stream)
 	}
 	u.Taken = append(u.Taken, s.taken...)

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,7 +148,7 @@ func (w *world) store(streams map[ident.Entity][]event.Recorded, s Stream) []pro
 			version = e.Version
 		}
 	}
-	require.Equal(w.t, version, s.Expected, "expected version")
+	require.Equal(w.t, s.Expected, version, "expected version")
 	for _, e := range s.Events {
 		require.False(w.t, e.Cause.IsZero())
 		require.False(w.t, e.OccurredAt.IsZero())
@@ -199,12 +200,21 @@ func (w *world) check() {
 	}
 }
 
+// word and pieces read the parts of a sentence; what is neither reads as nothing.
+func word(part any) string {
+	w, _ := part.(string)
+	return w
+}
+
+func pieces(part any) int64 {
+	n, _ := part.(int)
+	return int64(n)
+}
+
 func lines(pairs ...any) []*typev1.Line {
 	var out []*typev1.Line
 	for i := 0; i < len(pairs); i += 2 {
-		sku, _ := pairs[i].(string)
-		quantity, _ := pairs[i+1].(int)
-		out = append(out, &typev1.Line{Id: "l" + string(rune('1'+i/2)), Sku: sku, Quantity: int64(quantity)})
+		out = append(out, &typev1.Line{Id: "l" + string(rune('1'+i/2)), Sku: word(pairs[i]), Quantity: pieces(pairs[i+1])})
 	}
 	return out
 }
@@ -213,11 +223,11 @@ func placed(pairs ...any) *orderv1.OrderPlaced {
 	return &orderv1.OrderPlaced{Description: &orderv1.Description{Currency: "USD", Lines: lines(pairs...)}}
 }
 
-var edits int
+// edits makes every description newer than the ones before, in whichever test they stand.
+var edits atomic.Uint32
 
 func edited(pairs ...any) *orderv1.OrderEdited {
-	edits++
-	return &orderv1.OrderEdited{Description: &orderv1.Description{Currency: "USD", Lines: lines(pairs...), Revision: uint32(edits)}}
+	return &orderv1.OrderEdited{Description: &orderv1.Description{Currency: "USD", Lines: lines(pairs...), Revision: edits.Add(1)}}
 }
 
 func cancelling(number int) *orderv1.OrderCancelling {
@@ -242,7 +252,7 @@ func allocated(parts ...any) *inventoryv1.StockAllocated {
 	m := &inventoryv1.StockAllocated{}
 	for i := 0; i < len(parts); i += 4 {
 		m.Allocations = append(m.Allocations, &inventoryv1.Allocation{
-			LineId: parts[i].(string), Sku: parts[i+1].(string), Location: parts[i+2].(string), Quantity: int64(parts[i+3].(int)),
+			LineId: word(parts[i]), Sku: word(parts[i+1]), Location: word(parts[i+2]), Quantity: pieces(parts[i+3]),
 		})
 	}
 	return m
@@ -252,7 +262,7 @@ func backordered(deadline time.Time, parts ...any) *inventoryv1.StockBackordered
 	m := &inventoryv1.StockBackordered{Deadline: stamp(deadline)}
 	for i := 0; i < len(parts); i += 3 {
 		m.Shortages = append(m.Shortages, &inventoryv1.Shortage{
-			Sku: parts[i].(string), Wanted: int64(parts[i+1].(int)), Available: int64(parts[i+2].(int)),
+			Sku: word(parts[i]), Wanted: pieces(parts[i+1]), Available: pieces(parts[i+2]),
 		})
 	}
 	return m
@@ -261,8 +271,8 @@ func backordered(deadline time.Time, parts ...any) *inventoryv1.StockBackordered
 func parts(raw ...any) []*stockv1.OrderQuantity {
 	var out []*stockv1.OrderQuantity
 	for i := 0; i < len(raw); i += 3 {
-		id := orderID(raw[i].(string))
-		out = append(out, &stockv1.OrderQuantity{OrderId: id[:], Location: raw[i+1].(string), Quantity: int64(raw[i+2].(int))})
+		id := orderID(word(raw[i]))
+		out = append(out, &stockv1.OrderQuantity{OrderId: id[:], Location: word(raw[i+1]), Quantity: pieces(raw[i+2])})
 	}
 	return out
 }
