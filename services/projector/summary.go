@@ -21,8 +21,8 @@ import (
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
 )
 
-// summary says in plain words what happened. It never looks at the sealed part, so it holds no personal datum.
-func summary(e event.Recorded) string {
+// Summary says in plain words what happened, in read.order_timeline and wherever people look at an order. It never looks at the sealed part, so it holds no personal datum.
+func Summary(e event.Recorded) string {
 	said := ""
 	switch e.Category {
 	case event.Order:

@@ -19,7 +19,7 @@ var timeline = children("order_timeline", "order_id", orderOf, func(f *facts) []
 	one("category", text, func(e event.Recorded) any { return string(e.Category) }),
 	one("version", whole, func(e event.Recorded) any { return int64(e.Version) }),
 	one("type", text, func(e event.Recorded) any { return event.NameOf(e.Type) }),
-	one("summary", text, func(e event.Recorded) any { return clean(summary(e)) }),
+	one("summary", text, func(e event.Recorded) any { return clean(Summary(e)) }),
 	one("details", document, func(e event.Recorded) any { return details(e.Message) }),
 	one("occurred_at", instant, func(e event.Recorded) any { return e.OccurredAt }),
 	one("recorded_at", instant, func(e event.Recorded) any { return e.RecordedAt }),
