@@ -1,0 +1,181 @@
+package ingress
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/orderflow/orderflow/services/ingress/source"
+)
+
+// defaultAccount is the account of a path that names none.
+const defaultAccount = "default"
+
+// accounts are all accounts that webhooks are taken for, by source and name.
+type accounts map[string]map[string]account
+
+// account is an account and how it is read.
+type account struct {
+	source source.Source
+	source.Account
+}
+
+// find is the account of a path.
+func (a accounts) find(sourceName, name string) (account, bool) {
+	if name == "" {
+		name = defaultAccount
+	}
+	found, ok := a[sourceName][name]
+	return found, ok
+}
+
+// settle makes accounts of settings. The error tells everything that is missing or wrong, by the names of settings and
+// never by their values.
+func settle(c *Config, environ map[string]string) (accounts, error) {
+	all := accounts{}
+	var errs []error
+	for _, name := range c.Sources {
+		name = strings.TrimSpace(name)
+		s := SourceByName(name)
+		switch {
+		case s == nil:
+			errs = append(errs, fmt.Errorf("INGRESS_SOURCES names %q: the sources are %s", name, strings.Join(sourceNames(), ", ")))
+			continue
+		case all[name] != nil:
+			errs = append(errs, fmt.Errorf("INGRESS_SOURCES names %s twice", name))
+			continue
+		}
+		found, err := settleSource(c, s, environ)
+		all[name] = found
+		errs = append(errs, err)
+	}
+	if len(c.Sources) == 0 {
+		errs = append(errs, errors.New("INGRESS_SOURCES names no source"))
+	}
+	return all, errors.Join(errs...)
+}
+
+func sourceNames() []string {
+	var names []string
+	for _, s := range Sources() {
+		names = append(names, s.Name())
+	}
+	return names
+}
+
+func settleSource(c *Config, s source.Source, environ map[string]string) (map[string]account, error) {
+	prefix := strings.ToUpper(s.Name())
+	secret := prefix + "_WEBHOOK_SECRET"
+	base := c.of(s.Name())
+	found := map[string]account{}
+	var errs []error
+	mode := told{prefix + "_MODE", base.mode}
+	if mode.value == "" {
+		mode = told{"INGRESS_MODE", c.Mode}
+	}
+	shop := told{prefix + "_SHOP", base.shop}
+	add := func(name, setting string, secrets []string) {
+		suffix := strings.ToUpper(name)
+		a, err := settleAccount(s, name, setting, secrets, mode.of(environ, prefix+"_MODE_"+suffix), shop.of(environ, prefix+"_SHOP_"+suffix))
+		found[name] = a
+		errs = append(errs, err)
+	}
+	others := accountsIn(environ, secret+"_")
+	if len(base.secrets) > 0 || len(others) == 0 {
+		add(defaultAccount, secret, base.secrets)
+	}
+	for _, suffix := range others {
+		setting := secret + "_" + suffix
+		add(strings.ToLower(suffix), setting, strings.Split(environ[setting], ","))
+	}
+	errs = append(errs, orphans(environ, found, prefix))
+	return found, errors.Join(errs...)
+}
+
+// told is a setting's value, and which setting it is.
+type told struct{ setting, value string }
+
+// of is the account's own setting if it has one.
+func (t told) of(environ map[string]string, setting string) told {
+	if own := environ[setting]; own != "" {
+		return told{setting, own}
+	}
+	return t
+}
+
+// accountsIn are the endings of the settings that begin so, in order.
+func accountsIn(environ map[string]string, prefix string) []string {
+	var endings []string
+	for _, name := range slices.Sorted(maps.Keys(environ)) {
+		if ending, ok := strings.CutPrefix(name, prefix); ok {
+			endings = append(endings, ending)
+		}
+	}
+	return endings
+}
+
+// orphans are settings of accounts that have no secret: a mistyped name would be passed over silently otherwise.
+func orphans(environ map[string]string, found map[string]account, prefix string) error {
+	var errs []error
+	for _, kind := range []string{"_MODE_", "_SHOP_"} {
+		for _, suffix := range accountsIn(environ, prefix+kind) {
+			if _, ok := found[strings.ToLower(suffix)]; !ok {
+				errs = append(errs, fmt.Errorf("%s%s%s is set, but %s_WEBHOOK_SECRET_%s is not", prefix, kind, suffix, prefix, suffix))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+var accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+
+func settleAccount(s source.Source, name, setting string, secrets []string, mode, shop told) (account, error) {
+	a := account{source: s, Account: source.Account{Name: name, Mode: source.Mode(mode.value)}}
+	var errs []error
+	if !accountName.MatchString(name) || setting == strings.ToUpper(s.Name())+"_WEBHOOK_SECRET_DEFAULT" {
+		errs = append(errs, fmt.Errorf("%s: its ending is no name of an account", setting))
+	}
+	if len(secrets) == 0 {
+		errs = append(errs, fmt.Errorf("%s is not set: %s is in INGRESS_SOURCES", setting, s.Name()))
+	}
+	for _, secret := range secrets {
+		secret = strings.TrimSpace(secret)
+		if secret == "" {
+			errs = append(errs, fmt.Errorf("%s holds an empty secret", setting))
+			continue
+		}
+		if err := s.CheckSecret(secret); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", setting, err))
+			continue
+		}
+		a.Secrets = append(a.Secrets, secret)
+	}
+	switch a.Mode {
+	case source.Live, source.Test, source.Both:
+	default:
+		errs = append(errs, fmt.Errorf("%s is live, test or both", mode.setting))
+	}
+	if shop.value != "" {
+		var err error
+		a.Shop, err = ParseShop(shop.value)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", shop.setting, err))
+		}
+	}
+	return a, errors.Join(errs...)
+}
+
+// ParseShop reads source/account.
+func ParseShop(text string) (source.Shop, error) {
+	name, account, _ := strings.Cut(text, "/")
+	switch {
+	case !accountName.MatchString(account):
+		return source.Shop{}, errors.New("it looks like checkout/default: a shop's source and its account")
+	case name == "stripe" || name == "sandbox" || SourceByName(name) == nil:
+		return source.Shop{}, fmt.Errorf("%q is no source of orders; checkout, shopify and woocommerce are", name)
+	}
+	return source.Shop{Source: name, Account: account}, nil
+}

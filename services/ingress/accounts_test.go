@@ -1,0 +1,103 @@
+package ingress
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/orderflow/orderflow/pkg/host"
+	"github.com/orderflow/orderflow/services/ingress/source"
+)
+
+func TestAccountsComeFromSettings(t *testing.T) {
+	t.Parallel()
+	c := config()
+	c.CheckoutMode = "both"
+	all, err := settle(c, map[string]string{
+		"STRIPE_WEBHOOK_SECRET_EU_2": " one , two\n", "STRIPE_SHOP_EU_2": "shopify/eu", "STRIPE_MODE_EU_2": "test",
+		"PAYPAL_WEBHOOK_SECRET_X": "of no source",
+	})
+	require.NoError(t, err)
+	assert.ElementsMatch(t, sourceNames(), slices.Collect(maps.Keys(all)))
+
+	a, ok := all.find("stripe", "")
+	require.True(t, ok)
+	assert.Equal(t, source.Account{
+		Name: "default", Secrets: []string{stripeSecret, stripeSecond}, Mode: source.Live, Shop: source.Shop{Source: "checkout", Account: "default"},
+	}, a.Account)
+	a, ok = all.find("stripe", "eu_2")
+	require.True(t, ok)
+	assert.Equal(t, source.Account{
+		Name: "eu_2", Secrets: []string{"one", "two"}, Mode: source.Test, Shop: source.Shop{Source: "shopify", Account: "eu"},
+	}, a.Account)
+	a, _ = all.find("checkout", "default")
+	assert.Equal(t, source.Both, a.Mode)
+	a, _ = all.find("sandbox", "")
+	assert.Equal(t, source.Both, a.Mode)
+	_, ok = all.find("stripe", "us")
+	assert.False(t, ok)
+}
+
+func TestASourceMayHaveNamedAccountsOnly(t *testing.T) {
+	t.Parallel()
+	c := config()
+	c.ShopifySecrets = nil
+	all, err := settle(c, map[string]string{"SHOPIFY_WEBHOOK_SECRET_EU": "secret"})
+	require.NoError(t, err)
+	_, ok := all.find("shopify", "")
+	assert.False(t, ok)
+	_, ok = all.find("shopify", "eu")
+	assert.True(t, ok)
+}
+
+func TestEverythingWrongIsToldAtOnceAndNoSecretIs(t *testing.T) {
+	t.Parallel()
+	c := &Config{
+		Sources: []string{"stripe", "stripe", "paypal", "checkout", "woocommerce"}, Mode: "life", StripeShop: "checkout",
+		StripeSecrets: []string{"a-secret", " "}, CheckoutSecrets: []string{"whsec_badly-made"},
+	}
+	_, err := settle(c, map[string]string{
+		"STRIPE_WEBHOOK_SECRET_EU": "", "STRIPE_WEBHOOK_SECRET_A.B": "x", "STRIPE_SHOP_UK": "checkout/uk", "STRIPE_MODE_EU": "sandbox",
+		"STRIPE_SHOP_EU": "amazon/default", "STRIPE_WEBHOOK_SECRET_DEFAULT": "x",
+	})
+	require.Error(t, err)
+	for _, want := range []string{
+		`INGRESS_SOURCES names "paypal"`, "INGRESS_SOURCES names stripe twice", "STRIPE_WEBHOOK_SECRET holds an empty secret",
+		"INGRESS_MODE is live, test or both", "STRIPE_SHOP: it looks like checkout/default", "CHECKOUT_WEBHOOK_SECRET: it has to be whsec_",
+		"WOOCOMMERCE_WEBHOOK_SECRET is not set", "STRIPE_WEBHOOK_SECRET_EU holds an empty secret", "STRIPE_WEBHOOK_SECRET_A.B: its ending",
+		"STRIPE_SHOP_UK is set, but STRIPE_WEBHOOK_SECRET_UK is not", "STRIPE_MODE_EU is live, test or both", `STRIPE_SHOP_EU: "amazon" is no source of orders`,
+		"STRIPE_WEBHOOK_SECRET_DEFAULT: its ending",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	for _, secret := range []string{"a-secret", "badly-made"} {
+		assert.NotContains(t, err.Error(), secret)
+	}
+}
+
+func TestSettingsThatCannotBeMeant(t *testing.T) {
+	t.Parallel()
+	c := config()
+	require.NoError(t, c.Check())
+	c.MaxBody, c.PublishTimeout = 10, 0
+	err := c.Check()
+	require.ErrorContains(t, err, "INGRESS_MAX_BODY")
+	require.ErrorContains(t, err, "INGRESS_PUBLISH_TIMEOUT")
+}
+
+func TestEverySourceHasItsSettings(t *testing.T) {
+	t.Parallel()
+	have := map[string]bool{}
+	for _, s := range host.Describe([]host.Service{Service()}) {
+		have[s.Name] = true
+		assert.NotEmpty(t, s.About, s.Name)
+	}
+	for _, name := range sourceNames() {
+		assert.True(t, have[strings.ToUpper(name)+"_WEBHOOK_SECRET"], name)
+		assert.NotEmpty(t, config().of(name).secrets, name)
+	}
+}

@@ -1,0 +1,73 @@
+package ingress
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/orderflow/orderflow/services/ingress/source"
+)
+
+// Config is what an operator can set about the ingress. Further accounts have settings whose names end in theirs, see
+// accounts.go.
+type Config struct {
+	Listen         string        `env:"INGRESS_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address where webhooks are taken."`
+	Sources        []string      `env:"INGRESS_SOURCES" envDefault:"stripe,shopify,woocommerce,checkout" desc:"Sources that are taken, separated by commas; sandbox is the sandbox carrier. Each needs its secret."`
+	MaxBody        int64         `env:"INGRESS_MAX_BODY" envDefault:"1048576" desc:"Largest body of a webhook, in bytes."`
+	PublishTimeout time.Duration `env:"INGRESS_PUBLISH_TIMEOUT" envDefault:"3s" desc:"How long the broker may take to keep a delivery before the provider is told to come again (503). Shopify waits 5s in all."`
+
+	StripeSecrets      []string `env:"STRIPE_WEBHOOK_SECRET" secret:"true" desc:"Secret of Stripe's webhook endpoint, as it stands there (whsec_…). Several, separated by commas, while it is changed; STRIPE_WEBHOOK_SECRET_<ACCOUNT> for /webhooks/stripe/<account>."`
+	ShopifySecrets     []string `env:"SHOPIFY_WEBHOOK_SECRET" secret:"true" desc:"Client secret of the Shopify app, or the signing key of the shop's own webhooks. Several, separated by commas; SHOPIFY_WEBHOOK_SECRET_<ACCOUNT> for further shops."`
+	WooCommerceSecrets []string `env:"WOOCOMMERCE_WEBHOOK_SECRET" secret:"true" desc:"Secret of the WooCommerce webhooks. Several, separated by commas; WOOCOMMERCE_WEBHOOK_SECRET_<ACCOUNT> for further shops."`
+	CheckoutSecrets    []string `env:"CHECKOUT_WEBHOOK_SECRET" secret:"true" desc:"Secret of a checkout of one's own (Standard Webhooks): whsec_ and base64 of 24 to 64 bytes. Several, separated by commas; CHECKOUT_WEBHOOK_SECRET_<ACCOUNT> for further ones."`
+	SandboxSecrets     []string `env:"SANDBOX_WEBHOOK_SECRET" secret:"true" desc:"Signs the sandbox carrier's tracking webhooks: whsec_ and base64 of 24 to 64 bytes."`
+
+	StripeShop string `env:"STRIPE_SHOP" envDefault:"checkout/default" desc:"The shop whose order numbers stand in the metadata of payments, as source/account. STRIPE_SHOP_<ACCOUNT> for further Stripe accounts."`
+
+	Mode            string `env:"INGRESS_MODE" envDefault:"live" desc:"Which deliveries are used: live, test or both. The others are kept in quarantine."`
+	StripeMode      string `env:"STRIPE_MODE" desc:"INGRESS_MODE for Stripe alone; STRIPE_MODE_<ACCOUNT> for one account."`
+	ShopifyMode     string `env:"SHOPIFY_MODE" desc:"INGRESS_MODE for Shopify alone; SHOPIFY_MODE_<ACCOUNT> for one shop."`
+	WooCommerceMode string `env:"WOOCOMMERCE_MODE" desc:"INGRESS_MODE for WooCommerce alone; WOOCOMMERCE_MODE_<ACCOUNT> for one shop."`
+	CheckoutMode    string `env:"CHECKOUT_MODE" desc:"INGRESS_MODE for checkouts alone; CHECKOUT_MODE_<ACCOUNT> for one of them."`
+}
+
+// Bounds of settings: below them nothing gets through, above them one request could take the process's memory.
+const (
+	leastBody = 1 << 10
+	mostBody  = 6 << 20
+)
+
+// Check says everything that cannot be meant.
+func (c *Config) Check() error {
+	var errs []error
+	if c.MaxBody < leastBody || c.MaxBody > mostBody {
+		errs = append(errs, fmt.Errorf("INGRESS_MAX_BODY is from %d to %d bytes", leastBody, mostBody))
+	}
+	if c.PublishTimeout <= 0 {
+		errs = append(errs, errors.New("INGRESS_PUBLISH_TIMEOUT has to be longer than nothing"))
+	}
+	return errors.Join(errs...)
+}
+
+// own is what a source's settings for the account "default" are.
+type own struct {
+	secrets []string
+	mode    string
+	shop    string
+}
+
+func (c *Config) of(name string) own {
+	switch name {
+	case "stripe":
+		return own{c.StripeSecrets, c.StripeMode, c.StripeShop}
+	case "shopify":
+		return own{c.ShopifySecrets, c.ShopifyMode, ""}
+	case "woocommerce":
+		return own{c.WooCommerceSecrets, c.WooCommerceMode, ""}
+	case "checkout":
+		return own{c.CheckoutSecrets, c.CheckoutMode, ""}
+	case "sandbox":
+		return own{c.SandboxSecrets, string(source.Both), ""} // a carrier's scans are neither live nor test
+	}
+	return own{}
+}

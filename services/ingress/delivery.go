@@ -1,0 +1,141 @@
+package ingress
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protopath"
+	"google.golang.org/protobuf/reflect/protorange"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/services/ingress/source"
+
+	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
+)
+
+// longestWord is how much of a topic or a delivery's id is kept.
+const longestWord = 255
+
+// Read is what a verified request becomes: whatever a source makes of it, made fit to be kept. It never fails: a source
+// that panics leaves a quarantine.
+func Read(s source.Source, r source.Request, a source.Account) (reading source.Reading, failure error) {
+	reading, failure = guarded(s, r, a)
+	reading.Topic = source.Clean(reading.Topic, longestWord)
+	if reading.DeliveryID = source.Clean(reading.DeliveryID, longestWord); reading.DeliveryID == "" {
+		reading.DeliveryID = source.BodyID(r.Body)
+	}
+	if !a.Mode.Takes(reading.Test) && (reading.Test || len(reading.Facts) > 0) {
+		kind := "a live delivery on an account for tests"
+		if reading.Test {
+			kind = "a test delivery on a live account"
+		}
+		reading.Facts, reading.Quarantine = nil, source.Quarantine(source.TestMode, kind)
+	}
+	fit(&reading, r.Body)
+	return reading, failure
+}
+
+// guarded lets a source read, and survives it.
+func guarded(s source.Source, r source.Request, a source.Account) (reading source.Reading, failure error) {
+	defer func() {
+		if p := recover(); p != nil {
+			reading = source.Reading{
+				DeliveryID: source.BodyID(r.Body), Quarantine: source.Quarantine(source.BadValue, "the normaliser failed"),
+			}
+			failure = fmt.Errorf("the normaliser of %s panicked: %T", s.Name(), p) // its words may repeat the body
+		}
+	}()
+	return s.Read(r, a), nil
+}
+
+// fit drops facts that no database could keep. The body stays, so that nothing is lost.
+func fit(reading *source.Reading, body []byte) {
+	facts := reading.Facts[:0]
+	for _, f := range reading.Facts {
+		if nul(body) {
+			clean(f)
+		}
+		if name := tooLong(f); name != "" {
+			reading.Quarantine = source.Quarantine(source.BadValue, name+" is too long")
+			continue
+		}
+		facts = append(facts, f)
+	}
+	reading.Facts = facts
+}
+
+// nul says that a JSON body may hold the one character that Postgres keeps in no text.
+func nul(body []byte) bool { return bytes.Contains(body, []byte(`\u0000`)) }
+
+// clean replaces NUL in every text of a fact.
+func clean(f *intakev1.Fact) {
+	// The walk changes values in place and ends with the message; neither of its functions returns an error.
+	_ = protorange.Range(f.ProtoReflect(), func(p protopath.Values) error {
+		last, owner := p.Index(-1), p.Index(-2)
+		text, ok := last.Value.Interface().(string)
+		if !ok || !strings.Contains(text, "\x00") {
+			return nil
+		}
+		value := protoreflect.ValueOfString(source.Clean(text, len(text)*3))
+		switch last.Step.Kind() {
+		case protopath.FieldAccessStep:
+			owner.Value.Message().Set(last.Step.FieldDescriptor(), value)
+		case protopath.ListIndexStep:
+			owner.Value.List().Set(last.Step.ListIndex(), value)
+		default: // facts hold no maps and no messages of unknown types
+		}
+		return nil
+	})
+}
+
+// longestIndexed is what fits into an index of Postgres with room to spare.
+const longestIndexed = 1000
+
+// tooLong names what is too long to be looked up by; empty if nothing is.
+func tooLong(f *intakev1.Fact) string {
+	for _, s := range f.GetReferences() {
+		if len(s) > longestIndexed {
+			return "a reference"
+		}
+	}
+	if len(f.GetOrder().GetId()) > longestIndexed {
+		return "the order's id"
+	}
+	if len(f.GetStockReported().GetSku()) > longestIndexed {
+		return "a SKU"
+	}
+	for _, l := range f.GetOrderDescribed().GetLines() {
+		if len(l.GetSku()) > longestIndexed || len(l.GetId()) > longestIndexed {
+			return "a SKU or a line's id"
+		}
+	}
+	return ""
+}
+
+// NewDelivery is the message of a request and of what was read out of it.
+func NewDelivery(s source.Source, r source.Request, a source.Account, reading source.Reading) (*intakev1.Delivery, ident.Delivery) {
+	id := ident.DeliveryOf(s.Name(), a.Name, reading.Topic, reading.DeliveryID, sha256.Sum256(r.Body))
+	return &intakev1.Delivery{
+		Id: id[:], Source: s.Name(), Account: a.Name, Topic: reading.Topic, DeliveryId: reading.DeliveryID, Headers: reading.Headers,
+		Body: r.Body, ReceivedAt: timestamppb.New(r.ReceivedAt), Facts: reading.Facts, Quarantine: reading.Quarantine, Test: reading.Test,
+	}, id
+}
+
+// encode is the delivery as it is published. What does not fit into a message, or is no text, goes without its facts.
+func encode(d *intakev1.Delivery, most int64) ([]byte, error) {
+	data, err := proto.Marshal(d)
+	if err == nil && int64(len(data)) <= most {
+		return data, nil
+	}
+	why := "it says more than fits into a message"
+	if err != nil {
+		why = "it holds a text that is none"
+	}
+	d.Facts, d.Headers, d.Quarantine = nil, nil, source.Quarantine(source.BadValue, why)
+	return proto.Marshal(d)
+}

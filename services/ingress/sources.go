@@ -1,0 +1,25 @@
+package ingress
+
+import (
+	"github.com/orderflow/orderflow/services/ingress/checkout"
+	"github.com/orderflow/orderflow/services/ingress/sandbox"
+	"github.com/orderflow/orderflow/services/ingress/shopify"
+	"github.com/orderflow/orderflow/services/ingress/source"
+	"github.com/orderflow/orderflow/services/ingress/stripe"
+	"github.com/orderflow/orderflow/services/ingress/woocommerce"
+)
+
+// Sources is the list of sources.
+func Sources() []source.Source {
+	return []source.Source{stripe.New(), shopify.New(), woocommerce.New(), checkout.New(), sandbox.New()}
+}
+
+// SourceByName finds one of them; nil if there is none of that name.
+func SourceByName(name string) source.Source {
+	for _, s := range Sources() {
+		if s.Name() == name {
+			return s
+		}
+	}
+	return nil
+}
