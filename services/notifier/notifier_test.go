@@ -29,7 +29,7 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 const (
-	patience = 20 * time.Second
+	patience = time.Minute
 	soon     = 20 * time.Millisecond
 )
 

@@ -87,7 +87,7 @@ func (k *carrier) unlucky() bool {
 
 // notProcessed is the failure that certainly did nothing.
 func notProcessed() error {
-	return web.Fail(http.StatusInternalServerError, "not_processed", "nothing was done; try again")
+	return web.Fail(http.StatusInternalServerError, "failed", "nothing was done; try again")
 }
 
 func pause(ctx context.Context, d time.Duration) {

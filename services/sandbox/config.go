@@ -31,7 +31,7 @@ func (c *Config) Check() error {
 		errs = append(errs, errors.New("SANDBOX_CARRIER_KEY is not set: the carrier sells to nobody without a key"))
 	}
 	if c.TrackingURL != "" {
-		if _, err := parseSecret(c.WebhookSecret); err != nil {
+		if _, err := parseSecrets(c.WebhookSecret); err != nil {
 			errs = append(errs, err)
 		}
 	}
