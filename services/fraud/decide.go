@@ -1,7 +1,6 @@
 package fraud
 
 import (
-	"math"
 	"strings"
 	"time"
 
@@ -15,9 +14,14 @@ import (
 	fraudv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fraud/v1"
 )
 
-// due says that the order is to be scored now: it is placed, alive, of today, and money for it was heard of.
+// alive says that a score can still make a difference: the order is placed, of today, and has neither left nor ended.
+func alive(o *order.State) bool {
+	return o.Order.Placed && !o.Order.Historic && !o.Order.Ended() && !o.Order.Completed && !o.Order.Cancelling() && !o.Fulfillment.Shipped()
+}
+
+// due says that the order is to be scored now: money for it was heard of.
 func due(o *order.State) bool {
-	if !o.Order.Placed || o.Order.Historic || o.Order.Ended() || o.Order.Cancelling() || o.Fraud.Scored {
+	if !alive(o) || o.Fraud.Scored {
 		return false
 	}
 	f := o.Funds()
@@ -25,33 +29,56 @@ func due(o *order.State) bool {
 }
 
 // Decide scores an order that is due, from signals that were read for it, and records a person's review.
-func (c Config) Decide(o *order.State, t reactor.Trigger, _ time.Time) (reactor.Decision, error) {
+func (c *Config) Decide(o *order.State, t reactor.Trigger, _ time.Time) (reactor.Decision, error) {
 	if t.Kind == reactor.Command {
 		return reactor.Decision{Events: events(review(o, t.Command))}, nil
 	}
-	signals, read := t.Extra.(*fraudv1.Signals)
-	if !read || !due(o) {
-		return reactor.Decision{}, nil
+	if err, failed := t.Extra.(error); failed {
+		return reactor.Decision{}, err
 	}
-	score, factors := Score(signals)
+	signals, read := t.Extra.(*fraudv1.Signals)
+	switch {
+	case due(o) && read:
+		return c.score(signals), nil
+	case o.Fraud.Scored && o.Fraud.Review == fraudv1.Verdict_VERDICT_UNSPECIFIED && alive(o):
+		return c.again(o), nil
+	}
+	return reactor.Decision{}, nil
+}
+
+func (c *Config) score(s *fraudv1.Signals) reactor.Decision {
+	score, factors := Score(s)
 	return reactor.Decision{Events: events(&fraudv1.OrderScored{
-		ScoreMillis: score, Verdict: c.verdict(score), Factors: factors, Signals: signals, Model: model,
-	})}, nil
+		ScoreMillis: score, Verdict: c.verdict(score), Factors: factors, Signals: s, Model: model,
+	})}
+}
+
+// again looks whether what was told since makes the verdict worse: which of several reports came first must not decide
+// whether an order is held. What was read about the customer stays as it was read.
+func (c *Config) again(o *order.State) reactor.Decision {
+	s := told(o)
+	have := o.Fraud.Signals
+	s.OrdersLastHour, s.OrdersLastDay, s.NewCustomer = have.GetOrdersLastHour(), have.GetOrdersLastDay(), have.GetNewCustomer()
+	s.DisposableEmail, s.NoEmail = have.GetDisposableEmail(), have.GetNoEmail()
+	if score, _ := Score(s); c.verdict(score) <= o.Fraud.Verdict {
+		return reactor.Decision{}
+	}
+	return c.score(s)
 }
 
 func events(m proto.Message) []event.New { return []event.New{{Message: m}} }
 
-func (c Config) verdict(score int32) fraudv1.Verdict {
+// verdict compares the score as the fraction that people set limits in: 800 thousandths are not above 0.8.
+func (c *Config) verdict(score int32) fraudv1.Verdict {
+	risk := float64(score) / full
 	switch {
-	case score > millis(c.RejectAbove):
+	case risk > c.RejectAbove:
 		return fraudv1.Verdict_VERDICT_REJECT
-	case score > millis(c.HoldAbove):
+	case risk > c.HoldAbove:
 		return fraudv1.Verdict_VERDICT_REVIEW
 	}
 	return fraudv1.Verdict_VERDICT_CLEAR
 }
-
-func millis(limit float64) int32 { return int32(math.Round(limit * full)) }
 
 // review records what a person decided. Only a scored order that has not ended can be reviewed, and again if the
 // person changes his mind.

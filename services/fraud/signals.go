@@ -1,8 +1,11 @@
 package fraud
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,53 +33,76 @@ type reader struct {
 	vault *seal.Vault
 }
 
-// enrich reads signals for every order of the batch that is due, and hands them to its triggers.
+// sighting is one customer's order.
+type sighting struct {
+	customer []byte
+	order    uuid.UUID
+	at       time.Time
+	signals  *fraudv1.Signals
+}
+
+// enrich reads signals for every order of the batch that is due, and hands them to its triggers. An order whose person
+// cannot be read gets the error instead: its neighbours are scored all the same.
 func (r reader) enrich(ctx context.Context, works []*reactor.Work) error {
+	var seen []sighting
 	for _, w := range works {
 		if w.State == nil || !due(w.State) {
 			continue
 		}
-		signals, err := r.signals(ctx, w.State)
+		signals, customer, err := r.signals(ctx, w.State)
 		if err != nil {
-			return err
+			w.Extra = err
+			continue
 		}
 		w.Extra = signals
+		if customer != nil {
+			seen = append(seen, sighting{customer, uuid.UUID(w.Entity), w.State.Order.RecordedAt, signals})
+		}
 	}
-	return nil
+	return r.count(ctx, seen)
 }
 
-func (r reader) signals(ctx context.Context, o *order.State) (*fraudv1.Signals, error) {
+// signals are what is known without counting, and the customer to count; none without an address.
+func (r reader) signals(ctx context.Context, o *order.State) (*fraudv1.Signals, []byte, error) {
 	person, erased, err := r.vault.Open(ctx, o.ID, o.Order.Sealed)
 	if err != nil {
-		return nil, fmt.Errorf("open the person of order %s: %w", o.ID, err)
+		return nil, nil, fmt.Errorf("open the person of order %s: %w", o.ID, err)
 	}
 	s := told(o)
 	email := normalised(person)
 	s.NoEmail = email == "" && !erased
 	s.DisposableEmail = disposable(email)
 	if email == "" {
-		return s, nil
+		return s, nil, nil
 	}
-	err = r.count(ctx, o, r.vault.HMAC("velocity", email), s)
-	return s, err
+	return s, r.vault.HMAC("velocity", email), nil
 }
 
-// count remembers that the customer made this order and counts how many he made lately, this one included. Both are
-// one statement away from each other and repeatable: the same order is remembered once.
-func (r reader) count(ctx context.Context, o *order.State, customer []byte, s *fraudv1.Signals) error {
-	at := o.Order.RecordedAt
-	if at.IsZero() {
-		at = time.Now()
+// count remembers which customer made which order, and counts how many each had made by then, this one included. It is
+// repeatable: the same order is remembered once. Rows are written in one order, so that replicas cannot lock each
+// other out.
+func (r reader) count(ctx context.Context, seen []sighting) error {
+	if len(seen) == 0 {
+		return nil
 	}
+	slices.SortFunc(seen, func(a, b sighting) int {
+		return cmp.Or(bytes.Compare(a.customer, b.customer), bytes.Compare(a.order[:], b.order[:]))
+	})
 	batch := &pgx.Batch{}
-	batch.Queue(`INSERT INTO fraud.sightings (customer, order_id, seen_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-		customer, uuid.UUID(o.ID), at)
-	batch.Queue(`SELECT count(*) FILTER (WHERE seen_at > $2::timestamptz - interval '1 hour'),
-	        count(*) FILTER (WHERE seen_at > $2::timestamptz - interval '1 day'), count(*) = 1
-	   FROM fraud.sightings WHERE customer = $1 AND seen_at <= $2`, customer, at).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&s.OrdersLastHour, &s.OrdersLastDay, &s.NewCustomer) })
+	for _, s := range seen {
+		batch.Queue(`INSERT INTO fraud.sightings (customer, order_id, seen_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+			s.customer, s.order, s.at)
+	}
+	for _, s := range seen {
+		batch.Queue(`SELECT count(*) FILTER (WHERE seen_at > $2::timestamptz - interval '1 hour'),
+		        count(*) FILTER (WHERE seen_at > $2::timestamptz - interval '1 day'), count(*) = 1
+		   FROM fraud.sightings WHERE customer = $1 AND seen_at <= $2`, s.customer, s.at).
+			QueryRow(func(row pgx.Row) error {
+				return row.Scan(&s.signals.OrdersLastHour, &s.signals.OrdersLastDay, &s.signals.NewCustomer)
+			})
+	}
 	if err := r.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("count the orders of a customer: %w", err)
+		return fmt.Errorf("count the orders of customers: %w", err)
 	}
 	return nil
 }
