@@ -40,6 +40,12 @@ func (w *world) messages(stream string) uint64 {
 	return s.CachedInfo().State.Msgs
 }
 
+// answered waits until no command is left: its stream holds what no service has answered.
+func (w *world) answered() {
+	w.t.Helper()
+	require.Eventually(w.t, func() bool { return w.messages(bus.Commands) == 0 }, 20*time.Second, 20*time.Millisecond)
+}
+
 func TestDeadMessagesAreListedShownAndRedriven(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/orderflow/orderflow/pkg/event"
+	"github.com/orderflow/orderflow/services/projector"
 )
 
 // moveView is one line of a timeline.
@@ -56,7 +57,7 @@ func timeOf(e event.Recorded, clock string) time.Time {
 func timelineOf(events []event.Recorded, clock string) []moveView {
 	moves := make([]moveView, 0, len(events))
 	for _, e := range ordered(events, clock) {
-		moves = append(moves, moveView{e.RecordedAt, e.OccurredAt, string(e.Category), sentence(e)})
+		moves = append(moves, moveView{e.RecordedAt, e.OccurredAt, string(e.Category), projector.Summary(e)})
 	}
 	return moves
 }

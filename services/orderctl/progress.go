@@ -25,7 +25,7 @@ const plainEvery = 2 * time.Second
 // newProgress begins to show what is being done on w.
 func newProgress(w io.Writer, what string) *progress {
 	p := &progress{w: w, what: what, last: time.Now(), done: -1}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor is small
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(),
 			progressbar.OptionThrottle(100*time.Millisecond))

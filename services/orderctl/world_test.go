@@ -53,11 +53,14 @@ type world struct {
 	store *eventstore.Store
 	js    jetstream.JetStream
 	clock func() time.Time
+	// base is when the stories of this world begin.
+	base time.Time
+	url  string // of NATS
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), dsn: testkit.DSN(t), clock: func() time.Time { return two }}
+	w := &world{t: t, dir: t.TempDir(), dsn: testkit.DSN(t), clock: func() time.Time { return two }, base: noon}
 	pool, err := pgxpool.New(t.Context(), w.dsn)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
@@ -78,7 +81,8 @@ func newWorld(t *testing.T) *world {
 	w.js, err = jetstream.New(conn)
 	require.NoError(t, err)
 	require.NoError(t, bus.Provision(t.Context(), w.js, bus.StreamOptions{}))
-	w.file(runFile, Running{DatabaseURL: w.dsn, NATSURL: server.URL()})
+	w.url = server.URL()
+	w.file(runFile, Running{DatabaseURL: w.dsn, NATSURL: w.url})
 	require.NoError(t, os.WriteFile(filepath.Join(w.dir, keyFile), []byte(base64.StdEncoding.EncodeToString(master[:])), 0o600))
 	return w
 }
@@ -110,7 +114,7 @@ func (w *world) run(args ...string) called {
 
 func (w *world) runWith(input string, args ...string) called {
 	w.t.Helper()
-	return call(context.WithValue(w.t.Context(), clockKey{}, w.clock), input, append(args, "--data", w.dir)...)
+	return call(context.WithValue(w.t.Context(), clockKey{}, w.clock), input, append([]string{"--data", w.dir}, args...)...)
 }
 
 func call(ctx context.Context, input string, args ...string) called {
@@ -139,23 +143,23 @@ func (w *world) parsed(value any, args ...string) {
 	require.NoError(w.t, json.Unmarshal([]byte(out), value), out)
 }
 
-// happen is a message with when it happened and when we recorded it.
+// happen is a message with when it happened and when we recorded it, counted from the beginning of the story.
 type happen struct {
 	message  proto.Message
-	occurred time.Time
-	recorded time.Time
+	occurred time.Duration
+	recorded time.Duration
 	personal *typev1.Person
 	cause    ident.Cause
 }
 
 // at is a message that was recorded as it happened.
 func at(after time.Duration, m proto.Message) happen {
-	return happen{message: m, occurred: noon.Add(after), recorded: noon.Add(after)}
+	return happen{message: m, occurred: after, recorded: after}
 }
 
 // late is a message that we heard of later than it happened.
 func late(occurred, recorded time.Duration, m proto.Message) happen {
-	return happen{message: m, occurred: noon.Add(occurred), recorded: noon.Add(recorded)}
+	return happen{message: m, occurred: occurred, recorded: recorded}
 }
 
 // append appends to the order's streams, each message to the category that it belongs to.
@@ -168,7 +172,7 @@ func (w *world) append(id ident.Entity, links []string, happened ...happen) {
 			cause = ident.Named("test", id.String(), h.recorded.String(), event.TypeOf(h.message), uuid.NewString())
 		}
 		unit := eventstore.Unit{Appends: []eventstore.Append{{Entity: id, Category: c, Expected: w.version(id, c), Events: []event.New{{
-			Message: h.message, Cause: cause, OccurredAt: h.occurred, Personal: h.personal,
+			Message: h.message, Cause: cause, OccurredAt: w.base.Add(h.occurred), Personal: h.personal,
 		}}}}}
 		if i == 0 {
 			for _, ref := range links {
@@ -179,7 +183,7 @@ func (w *world) append(id ident.Entity, links []string, happened ...happen) {
 		require.NoError(w.t, err)
 		require.Equal(w.t, eventstore.Stored, done.Outcomes[0])
 		if h.cause.IsZero() {
-			w.exec(`UPDATE orderflow.events SET recorded_at = $1 WHERE event_id = $2`, h.recorded, uuid.UUID(done.Events[0][0].ID))
+			w.exec(`UPDATE orderflow.events SET recorded_at = $1 WHERE event_id = $2`, w.base.Add(h.recorded), uuid.UUID(done.Events[0][0].ID))
 		}
 	}
 }
