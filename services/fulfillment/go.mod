@@ -6,6 +6,7 @@ require (
 	github.com/orderflow/orderflow/pkg v0.0.0
 	github.com/stretchr/testify v1.12.1
 	google.golang.org/protobuf v1.36.12
+	pgregory.net/rapid v1.3.0
 )
 
 require (

@@ -73,7 +73,7 @@ var takesNothing = takes(cobra.NoArgs, "no arguments")
 // grouped makes a command that only holds others: alone it shows its help, and a name that it does not know is an error.
 func grouped(c *cobra.Command, children ...*cobra.Command) *cobra.Command {
 	c.AddCommand(children...)
-	c.Args = cobra.ArbitraryArgs
+	c.Args, c.SuggestionsMinimumDistance = cobra.ArbitraryArgs, 2
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return c.Help()
@@ -114,6 +114,7 @@ running 'orderctl up' (--data). Exit status: 0 done, 1 failed or "no", 2 called 
 // commands is the list of commands.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
+		upCommand(),
 		orderCommand(),
 		stockCommand(),
 		deadCommand(),
@@ -121,6 +122,9 @@ func commands() []*cobra.Command {
 		verifyCommand(),
 		migrateCommand(),
 		provisionCommand(),
+		normalizeCommand(),
+		signCommand(),
+		checkCommand(),
 		psqlCommand(),
 		sqlCommand(),
 		settingsCommand(),

@@ -2,9 +2,29 @@ package orderctl
 
 import (
 	"github.com/orderflow/orderflow/pkg/host"
+	"github.com/orderflow/orderflow/services/fraud"
+	"github.com/orderflow/orderflow/services/fulfillment"
+	"github.com/orderflow/orderflow/services/ingress"
+	"github.com/orderflow/orderflow/services/inventory"
+	"github.com/orderflow/orderflow/services/notifier"
+	"github.com/orderflow/orderflow/services/orders"
+	"github.com/orderflow/orderflow/services/payment"
+	"github.com/orderflow/orderflow/services/projector"
+	"github.com/orderflow/orderflow/services/sandbox"
 )
 
-// Services is the list of everything that orderflow is made of, in the order in which it starts.
+// Services is the list of everything that orderflow is made of, in the order in which it starts: who takes work from
+// outside comes last, when everybody is there to handle it.
 func Services() []host.Service {
-	return []host.Service{}
+	return []host.Service{
+		sandbox.Service(),
+		orders.Service(),
+		payment.Service(),
+		fraud.Service(),
+		inventory.Service(),
+		fulfillment.Service(),
+		notifier.Service(),
+		projector.Service(),
+		ingress.Service(),
+	}
 }

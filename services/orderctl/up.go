@@ -1,0 +1,170 @@
+package orderctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orderflow/orderflow/pkg/host"
+	"github.com/orderflow/orderflow/services/orderctl/local"
+)
+
+const upHelp = `Run every service in this process, on an embedded NATS server with JetStream on disk and a private Postgres.
+Nothing has to be installed or started before. What happened is kept in --data; a second start goes on from there.
+
+DATABASE_URL and NATS_URL, if set, name servers that are to be used instead.
+
+With --sandbox the outside is played by servers in this process that speak real wire formats: a carrier that sells
+labels and posts signed tracking webhooks, and a mailbox. Webhook secrets are made at the first start and printed; test
+deliveries are accepted; a few SKUs have stock; an order without an address is shipped all the same.
+
+Without --sandbox the secrets of your sources (STRIPE_WEBHOOK_SECRET, …), CARRIER_URL and SMTP_URL have to be set:
+'orderctl settings' lists everything.`
+
+const upExample = `  orderctl up --sandbox                          until Ctrl-C; send your own orders with curl
+  orderctl up --sandbox --demo 200 --exit        200 orders from four sources, a table, and the end`
+
+// upFlags are what up was asked for.
+type upFlags struct {
+	local.Options
+	demo int
+	exit bool
+	stay time.Duration
+}
+
+func upCommand() *cobra.Command {
+	f := &upFlags{}
+	c := &cobra.Command{
+		Use: "up", Short: "Run every service in this process", Long: upHelp, Example: upExample, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.demo < 0 || f.exit && f.demo == 0 || f.demo > 0 && !f.Sandbox {
+				return exitStatus{2, "--demo takes a number of orders and needs --sandbox; --exit needs --demo"}
+			}
+			return f.run(c)
+		},
+	}
+	c.Flags().StringVar(&f.Listen, "listen", "127.0.0.1:8080", "address of the ingress; :0 picks a port")
+	c.Flags().StringVar(&f.AdminListen, "admin-listen", "127.0.0.1:9090", "address of probes and metrics")
+	c.Flags().StringVar(&f.MailboxListen, "mailbox-listen", "127.0.0.1:8025", "address of the sandbox's mailbox and carrier")
+	c.Flags().BoolVar(&f.Sandbox, "sandbox", false, "play the outside too: carrier, mailbox")
+	c.Flags().IntVar(&f.demo, "demo", 0, "send this many orders' worth of signed webhooks from all sources, and show what became of them")
+	c.Flags().BoolVar(&f.exit, "exit", false, "leave when the demo has ended; non-zero if an order did not end as it should")
+	c.Flags().DurationVar(&f.stay, "demo-timeout", 5*time.Minute, "how long the demo's orders may take to end")
+	return c
+}
+
+func (f *upFlags) run(c *cobra.Command) error {
+	dir, err := c.Flags().GetString(flagData)
+	if err != nil {
+		return err
+	}
+	out := c.OutOrStdout()
+	f.Dir, f.Say, f.Environ = dir, func(line string) { fmt.Fprintln(out, line) }, host.Environ()
+	f.Moved = func(name string) bool { return c.Flags().Changed(name) }
+	if f.demo > 0 {
+		f.Environ = withDefaults(f.Environ, demoSettings)
+	}
+	ground, err := local.Prepare(c.Context(), f.Options)
+	if err != nil {
+		return err
+	}
+	defer ground.Close()
+	if err := provision(c.Context(), ground); err != nil {
+		return err
+	}
+	return f.serve(c.Context(), ground, out)
+}
+
+// serve runs the services and, beside them, what was asked for once they are ready.
+func (f *upFlags) serve(ctx context.Context, ground *local.Ground, out io.Writer) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	result := make(chan error, 1)
+	options := ground.HostOptions()
+	options.Ready = func() {
+		go func() {
+			err := f.whenReady(ctx, ground, out)
+			if err != nil || f.exit {
+				result <- err
+				stop()
+			}
+		}()
+	}
+	err := host.Run(ctx, f.services(), options)
+	ground.Forget()
+	select {
+	case demoErr := <-result:
+		return errors.Join(demoErr, err)
+	default:
+		return err
+	}
+}
+
+// services are all of them; without --sandbox the outside is real.
+func (f *upFlags) services() []host.Service {
+	var services []host.Service
+	for _, s := range Services() {
+		if s.Name != "sandbox" || f.Sandbox {
+			services = append(services, s)
+		}
+	}
+	return services
+}
+
+func (f *upFlags) whenReady(ctx context.Context, ground *local.Ground, out io.Writer) error {
+	run := Running{
+		IngressURL: ground.URL("ingress"), AdminURL: ground.URL("admin"), DatabaseURL: ground.DatabaseURL, NATSURL: ground.NATSURL,
+		PID: os.Getpid(), Secrets: ground.Secrets(),
+	}
+	if f.Sandbox {
+		run.MailboxURL = ground.URL("sandbox")
+	}
+	if f.Sandbox && ground.Fresh {
+		if err := stockSandbox(ctx, ground); err != nil {
+			return err
+		}
+	}
+	if err := ground.Remember(run); err != nil {
+		return err
+	}
+	if err := announce(out, run, f.Options); err != nil {
+		return err
+	}
+	if f.demo == 0 {
+		return nil
+	}
+	return f.runDemo(ctx, ground, run, out)
+}
+
+// announce says where everything can be reached.
+func announce(out io.Writer, run Running, o local.Options) error {
+	rows := [][]string{
+		{"ingress", run.IngressURL + "/webhooks/{stripe,shopify,woocommerce,checkout}"},
+		{"metrics", run.AdminURL + "/metrics"},
+	}
+	if run.MailboxURL != "" {
+		rows = append(rows, []string{"mailbox", run.MailboxURL})
+	}
+	rows = append(rows, []string{"database", run.DatabaseURL}, []string{"log", o.LogFile()})
+	for _, source := range []string{"stripe", "shopify", "woocommerce", "checkout"} {
+		if secret := run.Secrets[source]; secret != "" {
+			rows = append(rows, []string{source + " secret", secret})
+		}
+	}
+	fmt.Fprintln(out, "orderflow is ready.")
+	return table(out, rows...)
+}
+
+func withDefaults(environ, defaults map[string]string) map[string]string {
+	for name, value := range defaults {
+		if environ[name] == "" {
+			environ[name] = value
+		}
+	}
+	return environ
+}
