@@ -85,20 +85,23 @@ func why(err error) string {
 	return "cannot be read: " + err.Error()
 }
 
-func (r *reader) lines(o *order, p purse) []*typev1.Line {
-	lines := make([]*typev1.Line, 0, len(o.Lines)+len(o.Fees))
+// lines are the line items, and what they come to before discounts.
+func (r *reader) lines(o *order, p purse) (lines []*typev1.Line, subtotal int64) {
+	lines = make([]*typev1.Line, 0, len(o.Lines)+len(o.Fees))
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		field := fmt.Sprintf("line_items[%d].", i)
 		quantity := r.quantity(field+"quantity", l.Quantity)
-		unit, discount := priced(l.amounts(p, field, quantity), quantity)
+		amounts := l.amounts(p, field, quantity)
+		subtotal += amounts.before
+		unit, discount := priced(amounts, quantity)
 		lines = append(lines, &typev1.Line{
 			Id: r.lineID(field, l, strconv.Itoa(i+1)), Sku: r.sku(field, l.SKU), Title: plain(l.Name), Quantity: quantity,
 			UnitPrice: p.money(unit), Discount: p.money(discount), Tax: p.money(p.read(field+"total_tax", l.TotalTax)),
 			Fulfiller: o.fulfiller(l),
 		})
 	}
-	return lines
+	return lines, subtotal
 }
 
 func (r *reader) quantity(field string, told text) int64 {
@@ -207,16 +210,14 @@ func (o *order) anySKU() bool {
 
 // totals are the order's sums. WooCommerce's total is what its lines, fees and shipping come to after discounts, so the
 // discount never goes beyond that of the lines, even where the order tells more after somebody edited it by hand.
-func (o *order) totals(p purse, lines []*typev1.Line) *typev1.Totals {
+func (o *order) totals(p purse, lines []*typev1.Line, subtotal int64) *typev1.Totals {
 	if o.Total.String() == "" {
 		p.trouble.Missing("total")
 	}
-	var subtotal, ofLines, ofFees int64
+	var ofLines, ofFees int64
 	for i, l := range lines {
 		ofLines += l.GetDiscount().GetMinorUnits()
-		if i < len(o.Lines) {
-			subtotal += l.GetUnitPrice().GetMinorUnits() * l.GetQuantity()
-		} else {
+		if i >= len(o.Lines) {
 			ofFees += l.GetDiscount().GetMinorUnits()
 		}
 	}

@@ -60,8 +60,9 @@ func (r *reader) describe(o *order, p purse, key *typev1.OrderKey, at *timestamp
 	if o.Lines == nil {
 		r.trouble.Missing("line_items")
 	}
-	lines := append(r.lines(o, p), r.fees(o, p)...)
-	totals := o.totals(p, lines)
+	lines, subtotal := r.lines(o, p)
+	lines = append(lines, r.fees(o, p)...)
+	totals := o.totals(p, lines, subtotal)
 	number := clean(o.Number)
 	if !source.IsName(number) {
 		number = key.GetId()
