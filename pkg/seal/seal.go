@@ -40,6 +40,8 @@ type Vault struct {
 
 	mu    sync.Mutex
 	cache map[ident.Entity]cipher.AEAD
+	// forgotten counts what was dropped from the cache: a key that was read before that is not remembered after it.
+	forgotten int
 }
 
 // ParseMasters reads the setting MASTER_KEY: base64 of 32 bytes, several separated by commas. The first one wraps,
@@ -123,6 +125,9 @@ func (v *Vault) OpenBytes(ctx context.Context, id ident.Entity, s *typev1.Sealed
 	if err != nil || key == nil {
 		return nil, key == nil, err
 	}
+	if len(s.GetNonce()) != key.NonceSize() {
+		return nil, false, fmt.Errorf("open the seal of %s: it is damaged", id)
+	}
 	plain, err := key.Open(nil, s.GetNonce(), s.GetCiphertext(), id[:])
 	if err != nil {
 		return nil, false, fmt.Errorf("open the seal of %s: it was made under another key", id)
@@ -138,28 +143,28 @@ func (v *Vault) Erase(ctx context.Context, id ident.Entity) error {
 	if err != nil {
 		return fmt.Errorf("erase the key of %s: %w", id, err)
 	}
-	v.mu.Lock()
-	delete(v.cache, id)
-	v.mu.Unlock()
+	v.Forget(id)
 	return nil
 }
 
 // Forget drops a key from this process's memory: called when PersonalDataErased is seen.
 func (v *Vault) Forget(id ident.Entity) {
 	v.mu.Lock()
+	defer v.mu.Unlock()
 	delete(v.cache, id)
-	v.mu.Unlock()
+	v.forgotten++
 }
 
 // key loads an entity's key, making it if asked to. Nil without an error means that there is none: erased, or never made.
-func (v *Vault) key(ctx context.Context, id ident.Entity, make bool) (cipher.AEAD, error) {
+func (v *Vault) key(ctx context.Context, id ident.Entity, create bool) (cipher.AEAD, error) {
 	v.mu.Lock()
 	key, ok := v.cache[id]
+	forgotten := v.forgotten
 	v.mu.Unlock()
 	if ok {
 		return key, nil
 	}
-	wrapped, err := v.load(ctx, id, make)
+	wrapped, err := v.load(ctx, id, create)
 	if err != nil || wrapped == nil {
 		return nil, err
 	}
@@ -168,13 +173,13 @@ func (v *Vault) key(ctx context.Context, id ident.Entity, make bool) (cipher.AEA
 		return nil, err
 	}
 	key = aead(raw)
-	v.remember(id, key)
+	v.remember(id, key, forgotten)
 	return key, nil
 }
 
 // load reads the wrapped key. If it is to be made, whoever is first wins and the others read what he wrote.
-func (v *Vault) load(ctx context.Context, id ident.Entity, make bool) ([]byte, error) {
-	if make {
+func (v *Vault) load(ctx context.Context, id ident.Entity, create bool) ([]byte, error) {
+	if create {
 		raw := [keySize]byte{}
 		rand.Read(raw[:]) //nolint:errcheck,gosec // crypto/rand.Read never fails since Go 1.24
 		_, err := v.pool.Exec(ctx, `INSERT INTO orderflow.keys (entity_id, wrapped) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
@@ -214,9 +219,12 @@ func (v *Vault) unwrap(id ident.Entity, wrapped []byte) ([]byte, error) {
 	return nil, fmt.Errorf("the key of %s was wrapped by a master key that MASTER_KEY does not hold", id)
 }
 
-func (v *Vault) remember(id ident.Entity, key cipher.AEAD) {
+func (v *Vault) remember(id ident.Entity, key cipher.AEAD, forgotten int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.forgotten != forgotten {
+		return // perhaps this one: it is read again
+	}
 	if len(v.cache) >= cacheSize {
 		for old := range v.cache { // any one: a miss costs one read
 			delete(v.cache, old)
