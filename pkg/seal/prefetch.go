@@ -20,6 +20,7 @@ func (v *Vault) Prefetch(ctx context.Context, ids []ident.Entity) error {
 			missing = append(missing, uuid.UUID(id))
 		}
 	}
+	forgotten := v.forgotten
 	v.mu.Unlock()
 	if len(missing) == 0 {
 		return nil
@@ -32,7 +33,7 @@ func (v *Vault) Prefetch(ctx context.Context, ids []ident.Entity) error {
 	var wrapped []byte
 	_, err = pgx.ForEachRow(rows, []any{&id, &wrapped}, func() error {
 		if raw, err := v.unwrap(ident.Entity(id), wrapped); err == nil {
-			v.remember(ident.Entity(id), aead(raw))
+			v.remember(ident.Entity(id), aead(raw), forgotten)
 		}
 		wrapped = nil
 		return nil

@@ -181,6 +181,22 @@ func TestErasingWhileOthersSeal(t *testing.T) {
 	isErased(t, v, mug, s)
 }
 
+func TestManyKeysAreReadAtOnce(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	pool := testkit.DB(t)
+	v := vault(t, pool, one)
+	s, other := sealed(t, v, mug), sealed(t, v, hat)
+	require.NoError(t, v.Erase(ctx, hat))
+	fresh := vault(t, pool, one)
+	never := ident.Order("checkout", "default", "3")
+	require.NoError(t, fresh.Prefetch(ctx, []ident.Entity{mug, hat, never}))
+	opens(t, fresh, mug, s)
+	isErased(t, fresh, hat, other)
+	require.NoError(t, fresh.Prefetch(ctx, nil))
+	require.NoError(t, vault(t, pool, two).Prefetch(ctx, []ident.Entity{mug}), "a key of another master is for Open to complain about")
+}
+
 func TestHMACKeepsUsesApart(t *testing.T) {
 	t.Parallel()
 	a, b := vault(t, nil, one), vault(t, nil, two)
