@@ -1,0 +1,152 @@
+package orderctl
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orderflow/orderflow/services/ingress/source"
+)
+
+// signing is what the flags of sign say.
+type signing struct {
+	secrets                  []string
+	account, topic, id, curl string
+	at                       string
+}
+
+func signCommand() *cobra.Command {
+	var f signing
+	c := &cobra.Command{
+		Use: "sign --source SOURCE [--secret SECRET] FILE", Short: "Make the headers with which a provider would send a payload",
+		Long: `Make the headers with which a provider would send a payload, one "Name: value" a line, or with --curl the whole
+command that sends it. FILE may be "-". The bytes of the file are signed as they stand, so send them as they stand.
+
+` + secretHelp + "\n\n" + timeHelp,
+		Example: `  orderctl sign --source stripe --secret whsec_… payment.json
+  orderctl sign --source shopify --topic orders/paid --curl http://127.0.0.1:8080/webhooks/shopify order.json
+  eval "$(orderctl sign --source checkout --curl http://127.0.0.1:8080/webhooks/checkout order.json)"`,
+		Args: takes(cobra.ExactArgs(1), `one file, or "-"`),
+		RunE: func(c *cobra.Command, args []string) error { return sign(c, f, args[0]) },
+	}
+	sourceFlag(c)
+	c.Flags().StringArrayVar(&f.secrets, "secret", nil, "secret to sign with")
+	c.Flags().StringVar(&f.account, "account", "default", "account whose secret is looked up if none is given")
+	c.Flags().StringVar(&f.topic, "topic", "", "topic, where the provider tells it in a header (shopify: orders/create, woocommerce: order.created)")
+	c.Flags().StringVar(&f.id, "id", "", "id of the delivery, where the provider tells it in a header")
+	c.Flags().StringVar(&f.at, "at", "", "TIME of the signature; now if it is not told")
+	c.Flags().StringVar(&f.curl, "curl", "", "print the curl command that sends the file to this URL")
+	return c
+}
+
+const secretHelp = `Without --secret it is looked up: in the environment, where the ingress finds it (STRIPE_WEBHOOK_SECRET …), and then with
+a running 'orderctl up --sandbox' (--data).`
+
+func sign(c *cobra.Command, f signing, file string) error {
+	s, err := sourceOf(c)
+	if err != nil {
+		return err
+	}
+	at, err := timeFlag(c, f.at)
+	if err != nil {
+		return err
+	}
+	secrets, err := secretsFor(c, s, f.account, f.secrets)
+	if err != nil {
+		return err
+	}
+	body, err := payload(c, file)
+	if err != nil {
+		return err
+	}
+	header, err := s.Sign(body, source.Signing{Secret: secrets[0], At: at, Topic: f.topic, ID: f.id})
+	if err != nil {
+		return err
+	}
+	if wantsJSON(c) {
+		return printJSON(c, flat(header))
+	}
+	lines := headerLines(header)
+	if f.curl == "" {
+		fmt.Fprintln(c.OutOrStdout(), strings.Join(lines, "\n"))
+		return nil
+	}
+	fmt.Fprintln(c.OutOrStdout(), curl(f.curl, file, lines))
+	return nil
+}
+
+func flat(h http.Header) map[string]string {
+	all := map[string]string{}
+	for name := range h {
+		all[name] = h.Get(name)
+	}
+	return all
+}
+
+func headerLines(h http.Header) []string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, value := range h[name] {
+			lines = append(lines, name+": "+value)
+		}
+	}
+	return lines
+}
+
+// curl is a command for a shell. --data-binary sends the bytes as they stand; -d would take the line ends off.
+func curl(url, file string, headers []string) string {
+	parts := []string{"curl -sS -X POST"}
+	for _, h := range headers {
+		parts = append(parts, "-H "+quoted(h))
+	}
+	parts = append(parts, "--data-binary "+quoted("@"+file), quoted(url))
+	return strings.Join(parts, " ")
+}
+
+// quoted is a word for a POSIX shell.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// secretsFor are the secrets that were given, or those that the ingress would use.
+func secretsFor(c *cobra.Command, s source.Source, account string, given []string) ([]string, error) {
+	setting := strings.ToUpper(s.Name()) + "_WEBHOOK_SECRET"
+	if account != "default" {
+		setting += "_" + strings.ToUpper(account)
+	}
+	secrets := given
+	if len(secrets) == 0 {
+		secrets = split(os.Getenv(setting))
+	}
+	if len(secrets) == 0 {
+		dir, err := c.Flags().GetString(flagData)
+		if err != nil {
+			return nil, err
+		}
+		if run, err := readRun(dir); err == nil && account == "default" {
+			secrets = split(run.Secrets[s.Name()])
+		}
+	}
+	if len(secrets) == 0 {
+		return nil, calledWrongly(c, "which secret? Give it with --secret, or set %s", setting)
+	}
+	for _, secret := range secrets {
+		if err := s.CheckSecret(secret); err != nil {
+			return nil, fmt.Errorf("the secret cannot be one of %s: %w", s.Name(), err)
+		}
+	}
+	return secrets, nil
+}
+
+func split(setting string) []string {
+	var all []string
+	for part := range strings.SplitSeq(setting, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			all = append(all, part)
+		}
+	}
+	return all
+}

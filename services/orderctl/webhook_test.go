@@ -1,0 +1,178 @@
+package orderctl
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	checkoutSecret = "whsec_b3JkZXJmbG93LXRlc3Qtc2VjcmV0LW51bWJlci1vbmU="
+	otherSecret    = "whsec_b3JkZXJmbG93LXRlc3Qtc2VjcmV0LW51bWJlci10d28="
+	anOrder        = `{"type": "order.created", "timestamp": "2026-03-01T12:00:00Z", "data": {"order_number": 820982911946154508, "currency": "KWD",
+ "items": [{"sku": "MUG", "quantity": 2, "price": 12.5}], "shipping": "0.125"}}`
+)
+
+// written is a file with that in it.
+func written(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "it's a file.json")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func webhook(t *testing.T, input string, args ...string) called {
+	t.Helper()
+	return call(t.Context(), input, append([]string{"--data", t.TempDir()}, args...)...)
+}
+
+func TestNormalizeShowsFactsWithExactMoney(t *testing.T) {
+	t.Parallel()
+	r := webhook(t, "", "normalize", "--source", "checkout", "--account", "b2b", written(t, anOrder))
+	require.Equal(t, 0, r.code, r.said)
+	var shown struct {
+		Topic string `json:"topic"`
+		Facts []struct {
+			Order     struct{ ID, Account string } `json:"order"`
+			Described struct {
+				Totals map[string]struct {
+					Minor   json.Number `json:"minor_units"`
+					Decimal string      `json:"decimal"`
+				} `json:"totals"`
+			} `json:"order_described"`
+		} `json:"facts"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.out), &shown), r.out)
+	assert.Equal(t, "order.created", shown.Topic)
+	require.Len(t, shown.Facts, 1)
+	assert.Equal(t, "820982911946154508", shown.Facts[0].Order.ID)
+	assert.Equal(t, "b2b", shown.Facts[0].Order.Account)
+	assert.Equal(t, "25.125", shown.Facts[0].Described.Totals["total"].Decimal)
+	assert.Equal(t, json.Number("25125"), shown.Facts[0].Described.Totals["total"].Minor)
+	assert.Equal(t, "0.000", shown.Facts[0].Described.Totals["tax"].Decimal)
+}
+
+func TestNormalizeSaysWhyItWouldBeQuarantined(t *testing.T) {
+	t.Parallel()
+	r := webhook(t, `{"type":"order.created","data":{"order_number":"1"}}`, "normalize", "--source", "checkout", "-")
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.said, "missing_field")
+	assert.Contains(t, r.said, "data.currency is missing")
+	assert.Contains(t, r.out, `"facts": []`)
+
+	r = webhook(t, `{"id":1}`, "normalize", "--source", "shopify", "--topic", "orders/paid", "-")
+	assert.Contains(t, r.out, `"topic": "orders/paid"`)
+}
+
+func TestWhatSignSignsCheckAccepts(t *testing.T) {
+	t.Parallel()
+	file := written(t, anOrder)
+	for _, source := range sourceNames() {
+		signed := webhook(t, "", "sign", "--source", source, "--secret", checkoutSecret, file)
+		require.Equal(t, 0, signed.code, signed.said)
+		args := []string{"check", "--source", source, "--secret", otherSecret, "--secret", checkoutSecret}
+		for line := range strings.Lines(signed.out) {
+			args = append(args, "-H", strings.TrimSpace(line))
+		}
+		r := webhook(t, "", append(args, file)...)
+		assert.Equal(t, 0, r.code, source+": "+r.out+r.said)
+		assert.True(t, strings.HasPrefix(r.out, "accepted"), r.out)
+	}
+}
+
+func TestCheckSaysWhyNot(t *testing.T) {
+	t.Parallel()
+	file := written(t, anOrder)
+	headers := func(args ...string) []string {
+		signed := webhook(t, "", append([]string{"sign", "--source", "checkout", "--secret", checkoutSecret, file}, args...)...)
+		require.Equal(t, 0, signed.code, signed.said)
+		var all []string
+		for line := range strings.Lines(signed.out) {
+			all = append(all, "-H", strings.TrimSpace(line))
+		}
+		return all
+	}
+	var compact any
+	require.NoError(t, json.Unmarshal([]byte(anOrder), &compact))
+	for name, c := range map[string]struct {
+		body, secret string
+		headers      []string
+		code, says   string
+	}{
+		"another secret":      {anOrder, otherSecret, headers(), "bad_signature", "or the secret is another one"},
+		"a line end appended": {anOrder + "\n", checkoutSecret, headers(), "bad_signature", "Without the line end"},
+		"line ends changed":   {strings.ReplaceAll(anOrder, "\n", "\r\n"), checkoutSecret, headers(), "bad_signature", "line ends of Unix"},
+		"too old":             {anOrder, checkoutSecret, headers("--at", time.Now().Add(-time.Hour).Format(time.RFC3339)), "too_old", "it was signed 1h0m"},
+		"no header":           {anOrder, checkoutSecret, nil, "not_signed", "webhook-signature is missing"},
+	} {
+		args := append([]string{"check", "--source", "checkout", "--secret", c.secret}, c.headers...)
+		r := webhook(t, c.body, append(args, "-")...)
+		assert.Equal(t, 1, r.code, name)
+		assert.Contains(t, r.out, "refused ("+c.code+")", name)
+		assert.Contains(t, r.out, c.says, name)
+		assert.NotContains(t, r.out+r.said, c.secret, name)
+
+		r = webhook(t, c.body, append(args, "--json", "-")...)
+		var v verdict
+		require.NoError(t, json.Unmarshal([]byte(r.out), &v), name)
+		assert.Equal(t, c.code, v.Code, name)
+	}
+}
+
+func TestCheckTellsOfAQuarantine(t *testing.T) {
+	t.Parallel()
+	file := written(t, "no JSON")
+	signed := webhook(t, "", "sign", "--source", "stripe", "--secret", "s", "--json", file)
+	var h map[string]string
+	require.NoError(t, json.Unmarshal([]byte(signed.out), &h))
+	r := webhook(t, "", "check", "--source", "stripe", "--secret", "s", "-H", "stripe-signature: "+h["Stripe-Signature"], file)
+	assert.Equal(t, 0, r.code)
+	assert.Equal(t, "accepted, and then quarantined (not_json): the body is not JSON\n", r.out)
+}
+
+func TestCurlIsForAShell(t *testing.T) {
+	t.Parallel()
+	file := written(t, anOrder)
+	r := webhook(t, "", "sign", "--source", "checkout", "--secret", checkoutSecret, "--id", "msg_it's", "--curl", "http://127.0.0.1:8080/webhooks/checkout", file)
+	require.Equal(t, 0, r.code, r.said)
+	script := strings.Replace(r.out, "curl -sS", `printf '%s\n'`, 1)
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", script).Output()
+	require.NoError(t, err)
+	assert.Contains(t, string(out), "\nWebhook-Id: msg_it's\n")
+	assert.Contains(t, string(out), "\n--data-binary\n@"+file+"\nhttp://127.0.0.1:8080/webhooks/checkout\n")
+}
+
+func TestTheSecretOfARunningSandboxIsFound(t *testing.T) {
+	t.Parallel()
+	dir, file := t.TempDir(), written(t, anOrder)
+	run, err := json.Marshal(Running{Secrets: map[string]string{"checkout": checkoutSecret}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, runFile), run, 0o600))
+	r := call(t.Context(), "", "--data", dir, "sign", "--source", "checkout", file)
+	require.Equal(t, 0, r.code, r.said)
+	r = webhook(t, "", "sign", "--source", "checkout", file)
+	assert.Equal(t, 2, r.code)
+	assert.Contains(t, r.said, "CHECKOUT_WEBHOOK_SECRET")
+}
+
+func TestWebhookCommandsCalledWrongly(t *testing.T) {
+	t.Parallel()
+	file := written(t, anOrder)
+	for _, args := range [][]string{
+		{"sign", "--source", "paypal", "--secret", "s", file}, {"check", "--source", "stripe", "--secret", "s", "-H", "nonsense", file},
+		{"sign", "--source", "stripe", "--secret", "s", "--at", "whenever", file}, {"normalize", "--source", "stripe", "--shop", "nowhere", file},
+		{"sign", "--source", "stripe", "--secret", "s"},
+	} {
+		assert.Equal(t, 2, webhook(t, "", args...).code, args)
+	}
+	r := webhook(t, "", "sign", "--source", "checkout", "--secret", "short", file)
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.said, "whsec_")
+}
