@@ -12,7 +12,7 @@ func (r *reader) dispute() {
 	if !r.decode(&d) {
 		return
 	}
-	key, id := r.parent(d.OrderID), r.id("id", d.ID)
+	key, id := r.parent(d.OrderID), r.trouble.ID("id", d.ID)
 	step := r.disputeStep(&d)
 	currency := source.Currency(d.Currency.String())
 	amount, err := source.Money(d.Amount, currency)
@@ -22,7 +22,7 @@ func (r *reader) dispute() {
 	case currency == "":
 		r.trouble.Bad("currency", "is no code of three letters")
 	case err != nil:
-		r.trouble.Bad("amount", why(err))
+		r.trouble.Bad("amount", source.Why(err))
 	}
 	if r.trouble.Quarantine() != nil {
 		return

@@ -2,7 +2,6 @@ package shopify
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +21,7 @@ func (r *reader) lines(o *order, p purse) []*typev1.Line {
 		field := fmt.Sprintf("line_items[%d].", i)
 		ordered, current := r.quantities(o, l, field)
 		lines = append(lines, &typev1.Line{
-			Id: r.lineID(l, i), Sku: r.sku(field, l.SKU), Title: title(l), Quantity: current,
+			Id: r.lineID(field, l), Sku: r.sku(field, l.SKU), Title: title(l), Quantity: current,
 			UnitPrice: p.money(p.need(field+"price", l.Price, l.PriceSet)),
 			Discount:  p.money(share(lineDiscount(l, field, p), current, ordered)),
 			Tax:       p.money(share(lineTax(l, field, p), current, ordered)),
@@ -60,12 +59,12 @@ func (r *reader) count(field string, told text) int64 {
 	return n
 }
 
-// lineID is the shop's; the ordinal where it tells none.
-func (r *reader) lineID(l *line, ordinal int) string {
+// lineID is the shop's; empty where it tells none.
+func (r *reader) lineID(field string, l *line) string {
 	if l.ID.String() == "" {
-		return strconv.Itoa(ordinal + 1)
+		return ""
 	}
-	return r.id(fmt.Sprintf("line_items[%d].id", ordinal), l.ID)
+	return r.trouble.ID(field+"id", l.ID)
 }
 
 func (r *reader) sku(field string, told text) string {

@@ -46,6 +46,7 @@ func (r *reader) describe(o *order, p purse, key *typev1.OrderKey, at *timestamp
 		r.trouble.Missing("line_items")
 	}
 	totals, lines := r.totals(o, p, r.lines(o, p))
+	source.Distinct(lines)
 	if r.trouble.Quarantine() != nil {
 		return
 	}

@@ -1,7 +1,6 @@
 package shopify
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
@@ -72,7 +71,7 @@ func (p purse) need(field string, plain text, set *priceSet) int64 {
 func (p purse) parse(field string, told text) int64 {
 	m, err := source.Money(told, p.currency)
 	if err != nil {
-		p.trouble.Bad(field, why(err))
+		p.trouble.Bad(field, source.Why(err))
 	}
 	return m.GetMinorUnits()
 }
@@ -84,12 +83,4 @@ func (p purse) money(minor int64) *typev1.Money {
 func zero(t text) bool {
 	s := t.String()
 	return s != "" && strings.Trim(s, "0.") == "" && strings.Contains(s, "0")
-}
-
-// why is what is wrong with an amount, without the amount.
-func why(err error) string {
-	if cause := errors.Unwrap(err); cause != nil {
-		err = cause
-	}
-	return "cannot be read: " + err.Error()
 }

@@ -152,25 +152,11 @@ func (r *reader) tell(f *intakev1.Fact) { r.reading.Facts = append(r.reading.Fac
 
 // key names an order; nil if the id is not one of Shopify's.
 func (r *reader) key(field string, id text) *typev1.OrderKey {
-	digits := r.id(field, id)
+	digits := r.trouble.ID(field, id)
 	if digits == "" {
 		return nil
 	}
 	return source.Key(r.shop, digits)
-}
-
-// id is a positive whole number in the digits in which it came. A float stands for several ids, so it is none.
-func (r *reader) id(field string, id text) string {
-	digits := id.String()
-	switch {
-	case digits == "":
-		r.trouble.Missing(field)
-		return ""
-	case len(digits) > 40 || strings.Trim(digits, "0123456789") != "" || strings.Trim(digits, "0") == "":
-		r.trouble.Bad(field, "is not an id: a whole number above zero")
-		return ""
-	}
-	return digits
 }
 
 // when is the first of the times that can be read; the request's own where none can.

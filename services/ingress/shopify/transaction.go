@@ -63,7 +63,7 @@ func (r *reader) transaction() {
 }
 
 func (r *reader) payment(key *typev1.OrderKey, t *transaction, step intakev1.PaymentStep) {
-	amount, names, id := r.amount(t, ""), r.names(t), r.id("id", t.ID)
+	amount, names, id := r.amount(t, ""), r.names(t), r.trouble.ID("id", t.ID)
 	if r.trouble.Quarantine() != nil {
 		return
 	}
@@ -111,7 +111,7 @@ func (r *reader) givenBack(key *typev1.OrderKey, t *transaction, reason, currenc
 		r.trouble.Bad("status", "of a refund is none that we know")
 		return
 	}
-	amount, names, id := r.amount(t, currency), r.names(t), r.id("id", t.ID)
+	amount, names, id := r.amount(t, currency), r.names(t), r.trouble.ID("id", t.ID)
 	if amount == nil || id == "" {
 		return
 	}
@@ -150,7 +150,7 @@ func (r *reader) amount(t *transaction, otherwise string) *typev1.Money {
 	m, err := source.Money(t.Amount, currency)
 	switch {
 	case err != nil:
-		r.trouble.Bad("amount", why(err))
+		r.trouble.Bad("amount", source.Why(err))
 		return nil
 	case m.GetMinorUnits() < 0:
 		r.trouble.Bad("amount", "is negative")
@@ -208,12 +208,12 @@ func (r *reader) names(t *transaction) []string {
 		}
 		names = append(names, n)
 	}
-	if id := r.id("id", t.ID); id != "" {
+	if id := r.trouble.ID("id", t.ID); id != "" {
 		add(txName(id))
 	}
 	failed := t.Status.String() == "failure" || t.Status.String() == "error"
 	if parent := t.ParentID.String(); parent != "" && (!failed || t.Kind.String() == kindRefund) {
-		if id := r.id("parent_id", t.ParentID); id != "" {
+		if id := r.trouble.ID("parent_id", t.ParentID); id != "" {
 			add(txName(id))
 		}
 	}
@@ -247,8 +247,8 @@ func stripeNames(t *transaction) []string {
 	}
 	var names []string
 	for _, id := range ids {
-		if isStripes(id) {
-			names = append(names, "stripe:"+id)
+		if n := source.StripeName(id); n != "" {
+			names = append(names, n)
 		}
 	}
 	return names
@@ -269,15 +269,4 @@ func idOf(raw json.RawMessage) string {
 	}
 	_ = json.Unmarshal(raw, &id) // no id, no name
 	return id.String()
-}
-
-// isStripes says that an id is that of a payment intent or a charge.
-func isStripes(id string) bool {
-	prefix, rest, found := strings.Cut(id, "_")
-	if !found || rest == "" || len(id) > 255 || prefix != "pi" && prefix != "ch" && prefix != "py" {
-		return false
-	}
-	return strings.IndexFunc(rest, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
-	}) < 0
 }

@@ -1,9 +1,7 @@
 package woocommerce
 
 import (
-	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
 
@@ -41,7 +39,7 @@ func (p purse) read(field string, decimal text) int64 {
 	m, err := source.Money(decimal, p.currency)
 	switch minor := m.GetMinorUnits(); {
 	case err != nil:
-		p.trouble.Bad(field, why(err))
+		p.trouble.Bad(field, source.Why(err))
 	case minor > most || minor < -most:
 		p.trouble.Bad(field, "is more than any order comes to")
 	default:
@@ -77,14 +75,6 @@ func (p purse) money(minor int64) *typev1.Money {
 	return &typev1.Money{MinorUnits: minor, Currency: p.currency}
 }
 
-// why is what is wrong with an amount, without the amount.
-func why(err error) string {
-	if cause := errors.Unwrap(err); cause != nil {
-		err = cause
-	}
-	return "cannot be read: " + err.Error()
-}
-
 // lines are the line items, and what they come to before discounts.
 func (r *reader) lines(o *order, p purse) (lines []*typev1.Line, subtotal int64) {
 	lines = make([]*typev1.Line, 0, len(o.Lines)+len(o.Fees))
@@ -96,7 +86,7 @@ func (r *reader) lines(o *order, p purse) (lines []*typev1.Line, subtotal int64)
 		subtotal += amounts.before
 		unit, discount := priced(amounts, quantity)
 		lines = append(lines, &typev1.Line{
-			Id: r.lineID(field, l, strconv.Itoa(i+1)), Sku: r.sku(field, l.SKU), Title: plain(l.Name), Quantity: quantity,
+			Id: r.lineID(field, l), Sku: r.sku(field, l.SKU), Title: plain(l.Name), Quantity: quantity,
 			UnitPrice: p.money(unit), Discount: p.money(discount), Tax: p.money(p.read(field+"total_tax", l.TotalTax)),
 			Fulfiller: o.fulfiller(l),
 		})
@@ -118,11 +108,12 @@ func (r *reader) quantity(field string, told text) int64 {
 	return n
 }
 
-func (r *reader) lineID(field string, l *line, ordinal string) string {
+// lineID is the shop's; empty where it tells none.
+func (r *reader) lineID(field string, l *line) string {
 	if l.ID.String() == "" {
-		return ordinal
+		return ""
 	}
-	return r.id(field+"id", l.ID)
+	return r.trouble.ID(field+"id", l.ID)
 }
 
 func (r *reader) sku(field string, told text) string {
@@ -180,7 +171,7 @@ func (r *reader) fees(o *order, p purse) []*typev1.Line {
 		after := f.total(p, field)
 		unit, discount := priced(amount{after, after}, 1)
 		lines = append(lines, &typev1.Line{
-			Id: r.lineID(field, f, "fee"+strconv.Itoa(i+1)), Title: plain(f.Name), Quantity: 1, UnitPrice: p.money(unit), Discount: p.money(discount),
+			Id: r.lineID(field, f), Title: plain(f.Name), Quantity: 1, UnitPrice: p.money(unit), Discount: p.money(discount),
 			Tax: p.money(p.read(field+"total_tax", f.TotalTax)), Fulfiller: typev1.Fulfiller_FULFILLER_NOBODY,
 		})
 	}

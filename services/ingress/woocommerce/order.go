@@ -62,6 +62,7 @@ func (r *reader) describe(o *order, p purse, key *typev1.OrderKey, at *timestamp
 	}
 	lines, subtotal := r.lines(o, p)
 	lines = append(lines, r.fees(o, p)...)
+	source.Distinct(lines)
 	totals := o.totals(p, lines, subtotal)
 	number := clean(o.Number)
 	if !source.IsName(number) {

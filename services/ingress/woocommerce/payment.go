@@ -7,6 +7,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/orderflow/orderflow/services/ingress/source"
+
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
 )
@@ -69,7 +71,7 @@ func (o *order) stripeNames() []string {
 	}
 	var names []string
 	for _, id := range []string{o.Transaction.String(), o.meta("_stripe_intent_id"), o.meta("_intent_id"), o.meta("_charge_id")} {
-		if n := "stripe:" + id; isStripes(id) && !slices.Contains(names, n) {
+		if n := source.StripeName(id); n != "" && !slices.Contains(names, n) {
 			names = append(names, n)
 		}
 	}
@@ -85,23 +87,12 @@ func (o *order) meta(key string) string {
 	return ""
 }
 
-// isStripes says that an id is that of a payment intent or a charge.
-func isStripes(id string) bool {
-	prefix, rest, found := strings.Cut(id, "_")
-	if !found || rest == "" || len(id) > 200 || prefix != "pi" && prefix != "ch" && prefix != "py" {
-		return false
-	}
-	return strings.IndexFunc(rest, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
-	}) < 0
-}
-
 // refunds tells what went back. The order tells all of its refunds each time, so each has its own id and no name of a
 // payment: the transaction may become known in between, and a refund under two names would count twice.
 func (r *reader) refunds(o *order, p purse, key *typev1.OrderKey, at *timestamppb.Timestamp) {
 	for i, rf := range o.Refunds {
 		field := fmt.Sprintf("refunds[%d].", i)
-		id := r.id(field+"id", rf.ID)
+		id := r.trouble.ID(field+"id", rf.ID)
 		if rf.Total.String() == "" {
 			r.trouble.Missing(field + "total")
 		}

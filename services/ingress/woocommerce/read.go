@@ -111,25 +111,11 @@ func (r *reader) tell(f *intakev1.Fact) { r.reading.Facts = append(r.reading.Fac
 
 // key names an order; nil if the id is none.
 func (r *reader) key(id text) *typev1.OrderKey {
-	digits := r.id("id", id)
+	digits := r.trouble.ID("id", id)
 	if digits == "" {
 		return nil
 	}
 	return source.Key(r.shop, digits)
-}
-
-// id is a positive whole number in the digits in which it came.
-func (r *reader) id(field string, id text) string {
-	digits := id.String()
-	switch {
-	case digits == "":
-		r.trouble.Missing(field)
-		return ""
-	case len(digits) > 40 || strings.Trim(digits, "0123456789") != "" || strings.Trim(digits, "0") == "":
-		r.trouble.Bad(field, "is not an id: a whole number above zero")
-		return ""
-	}
-	return digits
 }
 
 // when is the first of the times that were told; the request's own where none was.
