@@ -15,6 +15,7 @@ package shopify
 import (
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
@@ -36,16 +37,16 @@ func (Source) Name() string { return name }
 
 // Sign makes the headers of a delivery, as an app's subscription gets them.
 func (Source) Sign(body []byte, s source.Signing) (http.Header, error) {
-	topic, id := s.Topic, s.ID
-	if topic == "" {
-		topic = "orders/create"
+	t, id := s.Topic, s.ID
+	if t == "" {
+		t = signedTopic(body)
 	}
 	if id == "" {
 		id = "11111111-" + source.BodyID(body)[len("sha256:"):]
 	}
 	h := http.Header{}
 	h.Set("Content-Type", "application/json")
-	h.Set("X-Shopify-Topic", topic)
+	h.Set("X-Shopify-Topic", t)
 	h.Set("X-Shopify-Shop-Domain", "example.myshopify.com")
 	h.Set("X-Shopify-API-Version", "2026-04")
 	h.Set("X-Shopify-Webhook-Id", id)
@@ -53,4 +54,12 @@ func (Source) Sign(body []byte, s source.Signing) (http.Header, error) {
 	h.Set("X-Shopify-Triggered-At", s.At.UTC().Format(time.RFC3339Nano))
 	h.Set("X-Shopify-Hmac-Sha256", base64.StdEncoding.EncodeToString(source.HMAC([]byte(s.Secret), body)))
 	return h, nil
+}
+
+// signedTopic is a topic under which the body might be sent: what it obviously is, else a new order.
+func signedTopic(body []byte) string {
+	if t := topic(source.Request{Body: body}); t != "" && !strings.HasPrefix(t, "orders/") {
+		return t
+	}
+	return "orders/create"
 }

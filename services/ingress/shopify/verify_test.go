@@ -99,3 +99,17 @@ func TestSignMakesWhatVerifyTakes(t *testing.T) {
 		assert.NotEmpty(t, h.Get("X-Shopify-Event-Id"))
 	}
 }
+
+func TestSignFindsATopic(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]string{
+		"orders_paid_jpy.json": "orders/create", "refunds_create.json": "refunds/create", "disputes_create.json": "disputes/update", "order_transactions_sale.json": "order_transactions/create",
+	} {
+		h, err := shopify.New().Sign(fixture(t, file), source.Signing{Secret: vectorSecret, At: now()})
+		require.NoError(t, err)
+		assert.Equal(t, want, h.Get("X-Shopify-Topic"))
+	}
+	h, err := shopify.New().Sign([]byte("{}"), source.Signing{Secret: vectorSecret, At: now(), Topic: "orders/paid", ID: "e1"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"orders/paid", "e1"}, []string{h.Get("X-Shopify-Topic"), h.Get("X-Shopify-Event-Id")})
+}

@@ -113,3 +113,12 @@ func TestSecretsAreDecodedOnce(t *testing.T) {
 		assert.Equal(t, mac, h.Get("X-WC-Webhook-Signature"), kept)
 	}
 }
+
+func TestSignFindsATopic(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]string{"order_created.json": "order.created", "product_updated.json": "product.updated"} {
+		h, err := woocommerce.New().Sign(fixture(t, file), source.Signing{Secret: vectorSecret, At: now()})
+		require.NoError(t, err)
+		assert.Equal(t, want, h.Get("X-WC-Webhook-Topic"))
+	}
+}

@@ -47,22 +47,30 @@ func (Source) Greets(r source.Request) bool {
 
 // Sign makes the headers of a delivery.
 func (Source) Sign(body []byte, s source.Signing) (http.Header, error) {
-	topic, id := s.Topic, s.ID
-	if topic == "" {
-		topic = "order.created"
+	t, id := s.Topic, s.ID
+	if t == "" {
+		t = signedTopic(body)
 	}
 	if id == "" {
 		id = source.BodyID(body)[len("sha256:"):]
 	}
-	resource, event, _ := strings.Cut(topic, ".")
+	resource, event, _ := strings.Cut(t, ".")
 	h := http.Header{}
 	h.Set("Content-Type", "application/json")
 	h.Set("X-WC-Webhook-Source", "https://shop.example/")
-	h.Set("X-WC-Webhook-Topic", topic)
+	h.Set("X-WC-Webhook-Topic", t)
 	h.Set("X-WC-Webhook-Resource", resource)
 	h.Set("X-WC-Webhook-Event", event)
 	h.Set("X-WC-Webhook-ID", "1")
 	h.Set("X-WC-Webhook-Delivery-ID", id)
 	h.Set(signature, base64.StdEncoding.EncodeToString(source.HMAC([]byte(decoded(s.Secret)), body)))
 	return h, nil
+}
+
+// signedTopic is a topic under which the body might be sent: what it obviously is, else a new order.
+func signedTopic(body []byte) string {
+	if t := topic(source.Request{Body: body}); strings.HasPrefix(t, "product.") {
+		return t
+	}
+	return "order.created"
 }
