@@ -6,4 +6,7 @@
 //
 // Money is given back by ourselves only where the payment provider itself reported a payment under names of its own;
 // what only a shop told of is the shop's to give back.
+//
+// A payment that names an order which no shop has told of is parked until one does, and reported when it gets old
+// (parked.go).
 package payment
