@@ -51,7 +51,7 @@ func TestDeliveriesBecomeFacts(t *testing.T) {
 			`  total USD 500: goods 500 − 0, shipping 0, tax 0 included false`,
 			`cancelled woocommerce/default/7305: cancelled`,
 		}},
-		{"product_updated.json", "product.updated", []string{`stock MUG-BLUE at default: 17`}},
+		{"product_updated.json", "product.updated", []string{}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			t.Parallel()
@@ -159,22 +159,6 @@ func TestTopics(t *testing.T) {
 	}
 	unnamed := woocommerce.New().Read(source.Request{Body: []byte(`{"id":1}`), ReceivedAt: now()}, account())
 	assert.Equal(t, source.UnknownTopic, unnamed.Quarantine.GetReason())
-}
-
-func TestStock(t *testing.T) {
-	t.Parallel()
-	for body, want := range map[string][]string{
-		`{"sku":"A","manage_stock":true,"stock_quantity":0}`:     {"stock A at default: 0"},
-		`{"sku":"A","manage_stock":true,"stock_quantity":-2}`:    {"stock A at default: -2"},
-		`{"sku":"A","manage_stock":true,"stock_quantity":"3.0"}`: {"stock A at default: 3"},
-		`{"sku":"A","manage_stock":"parent","stock_quantity":3}`: {},
-		`{"sku":"A","manage_stock":false,"stock_quantity":3}`:    {},
-		`{"sku":"A","manage_stock":true,"stock_quantity":null}`:  {},
-		`{"sku":"","manage_stock":true,"stock_quantity":3}`:      {},
-		`{"sku":"A","manage_stock":true,"stock_quantity":0.5}`:   {"quarantine bad_value: stock_quantity is not a whole number"},
-	} {
-		assert.Equal(t, want, story(deliver(t, "product.updated", []byte(body))), body)
-	}
 }
 
 // Their delivery ids are made of the second; ours of what is told.

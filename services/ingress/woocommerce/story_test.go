@@ -49,9 +49,6 @@ func tellFact(f *intakev1.Fact) []string {
 	case *intakev1.Fact_RefundReported:
 		p := b.RefundReported
 		return []string{fmt.Sprintf("refund %s %s %s %v id %s: %s", short(p.GetStep()), of, minor(p.GetAmount()), p.GetNames(), p.GetRefundId(), p.GetReason())}
-	case *intakev1.Fact_StockReported:
-		p := b.StockReported
-		return []string{fmt.Sprintf("stock %s at %s: %d", p.GetSku(), p.GetLocation(), p.GetOnHand())}
 	}
 	return []string{"something else"}
 }

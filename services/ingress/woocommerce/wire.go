@@ -87,11 +87,3 @@ func (a *address) UnmarshalJSON(data []byte) error {
 	}
 	return json.Unmarshal(data, (*plain)(a))
 }
-
-type product struct {
-	ID          text `json:"id"`
-	SKU         text `json:"sku"`
-	ManageStock text `json:"manage_stock"`
-	Stock       text `json:"stock_quantity"`
-	ModifiedGMT text `json:"date_modified_gmt"`
-}

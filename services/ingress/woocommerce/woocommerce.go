@@ -7,8 +7,7 @@
 //	woocommerce.go  the source and its unsigned ping    verify.go   signatures
 //	read.go         topics                              wire.go     the parts of the resources that we need
 //	order.go        an order                            lines.go    its lines, fees and sums
-//	payment.go      what is paid and what went back     product.go  stock
-//	person.go       customer and addresses
+//	payment.go      what is paid and what went back     person.go   customer and addresses
 package woocommerce
 
 import (
