@@ -147,14 +147,15 @@ func (t timerRow) parked() parkedView {
 // is shown as it stands.
 func timerWords(t timerRow) string {
 	switch known := map[string]string{
-		"payment_deadline": "expires unless it is paid by then",
-		"stock_deadline":   "waiting for stock becomes a question for a person",
-		"settle":           "the settlement delay is over: its label is bought",
-		"label_retry":      "its label is tried again",
-		"label_in_flight":  "the carrier is asked what came of the label, if there is no answer until then",
-		"void_in_flight":   "the carrier is asked again to void the label, if there is no answer until then",
-		"backorder":        "the order waits for stock",
-		"retry":            "it is looked at again, after something failed",
+		"look":            "it is looked at again: a deadline may be over by then",
+		"settle":          "the settlement delay is over: its label is bought",
+		"label_retry":     "its label is tried again",
+		"label_in_flight": "the carrier is asked what came of the label, if there is no answer until then",
+		"void_in_flight":  "the carrier is asked again to void the label, if there is no answer until then",
+		"backorder":       "the order waits for stock",
+		"held":            "the customer is told that it is held, if it still is",
+		"send_again":      "what the customer is to be told is sent again",
+		"retry":           "it is looked at again, after something failed",
 	}[t.kind]; {
 	case known != "":
 		return known

@@ -21,7 +21,9 @@ import (
 const commandHelp = `
 
 The command is stored until its service has answered it; what it led to is printed. Exit status 1 says that it was
-refused, and why. ` + orderHelp
+refused, and why.
+
+` + orderHelp
 
 func cancelCommand() *cobra.Command {
 	return deciding(&cobra.Command{

@@ -37,7 +37,7 @@ func TestShowAndWhyOfAnOrderThatWaits(t *testing.T) {
 	w := newWorld(t)
 	id := w.waiting()
 	require.NoError(t, w.store.PutTimers(t.Context(), []eventstore.Timer{
-		{Service: "orders", ID: ident.Named("1"), Entity: id, Kind: "payment_deadline", DueAt: noon.Add(168 * time.Hour)},
+		{Service: "orders", ID: ident.Named("1"), Entity: id, Kind: "look", DueAt: noon.Add(168 * time.Hour)},
 		{Service: "inventory", ID: ident.Named("2"), Entity: id, Kind: "backorder", Refs: []string{"sku:MUG"}},
 	}))
 	require.NoError(t, w.store.MarkStuck(t.Context(), "notifier", id, "panic: no such template\ngoroutine 1"))
