@@ -56,16 +56,27 @@ func (c *Consumption) Stop() {
 }
 
 // Drain ends the consumption too, and still hands over what was on its way, so that it can be given back at once
-// instead of waiting for its time in hand to pass.
+// instead of waiting for its time in hand to pass. Where the broker is away nothing can be given back, and handle may
+// still be called for a moment after Drain has returned.
 func (c *Consumption) Drain() {
+	if !c.js.Conn().IsConnected() {
+		c.Stop()
+		return
+	}
 	c.context.Drain()
-	<-c.context.Closed()
+	select {
+	case <-c.context.Closed():
+	case <-time.After(drainTimeout):
+	}
 	c.unpin()
 }
 
+// drainTimeout is enough for some hundred messages to be given back.
+const drainTimeout = 3 * time.Second
+
 // unpin lets another replica be served at once. Where it fails the broker notices by itself that nobody pulls.
 func (c *Consumption) unpin() {
-	if !c.durable.Single {
+	if !c.durable.Single || !c.js.Conn().IsConnected() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), pullHeartbeat)

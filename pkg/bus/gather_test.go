@@ -64,7 +64,7 @@ func TestGatheringUnderLoadWithRepeats(t *testing.T) {
 				defer cancel()
 				duplicate, err := g.Publish(ctx, subject, deliveryID(n), []byte(fmt.Sprint(n)))
 				answered.Add(1)
-				if assert.NoError(t, err) && !duplicate { //nolint:testifylint // not in the test's own goroutine
+				if assert.NoError(t, err) && !duplicate {
 					firsts[n].Add(1)
 				}
 			})

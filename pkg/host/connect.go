@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -83,7 +84,8 @@ func OpenPool(ctx context.Context, url, name string, size int32) (*pgxpool.Pool,
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("connect to Postgres: %w", err)
+		// The driver has a line for every address that it tried; one sentence is easier to read in a log.
+		return nil, fmt.Errorf("connect to Postgres: %s", strings.Join(strings.Fields(err.Error()), " "))
 	}
 	return pool, nil
 }
@@ -102,7 +104,7 @@ func migrated(ctx context.Context, url string, service Service) error {
 			return err
 		}
 		if pending {
-			return fmt.Errorf("%s: the database is older than this program: run 'orderctl migrate' first", service.Name)
+			return errors.New("the database is older than this program: run 'orderctl migrate' first")
 		}
 	}
 	return nil

@@ -182,6 +182,11 @@ func (r *run) untilStopped(ctx context.Context) error {
 	}()
 	select {
 	case <-done:
+		select {
+		case late := <-r.failed: // it failed while it stopped
+			failure = errors.Join(failure, late)
+		default:
+		}
 		return failure
 	case <-time.After(r.settings.DrainTimeout):
 		return errors.Join(failure, fmt.Errorf("not everything finished within %s; what was in hand is handled again at the next start", r.settings.DrainTimeout))

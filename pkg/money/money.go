@@ -122,7 +122,7 @@ func scaled(decimal string, exponent int) (int64, error) {
 	var value uint64
 	for _, c := range whole + fraction {
 		hi, lo := bits.Mul64(value, 10)
-		next := lo + uint64(c-'0')
+		next := lo + uint64(c-'0') //nolint:gosec // a digit, checked above
 		if hi != 0 || next < lo || next > math.MaxInt64 {
 			return 0, ErrOverflow
 		}

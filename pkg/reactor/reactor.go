@@ -98,7 +98,7 @@ func (r *Reactor) Run(ctx context.Context) error {
 	}
 	r.loop(ctx, work)
 	for _, c := range consuming {
-		c.Drain()
+		helpers.Go(c.Drain)
 	}
 	helpers.Wait()
 	r.finishInbox(work)

@@ -96,7 +96,7 @@ func (v *Vault) SealBytes(ctx context.Context, id ident.Entity, plain []byte) (*
 		return &typev1.Sealed{}, nil
 	}
 	nonce := make([]byte, key.NonceSize())
-	rand.Read(nonce) //nolint:errcheck,gosec // crypto/rand.Read never fails since Go 1.24
+	rand.Read(nonce) // never fails since Go 1.24
 	return &typev1.Sealed{Nonce: nonce, Ciphertext: key.Seal(nil, nonce, plain, id[:])}, nil
 }
 
@@ -181,7 +181,7 @@ func (v *Vault) key(ctx context.Context, id ident.Entity, create bool) (cipher.A
 func (v *Vault) load(ctx context.Context, id ident.Entity, create bool) ([]byte, error) {
 	if create {
 		raw := [keySize]byte{}
-		rand.Read(raw[:]) //nolint:errcheck,gosec // crypto/rand.Read never fails since Go 1.24
+		rand.Read(raw[:]) // never fails since Go 1.24
 		_, err := v.pool.Exec(ctx, `INSERT INTO orderflow.keys (entity_id, wrapped) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
 			uuid.UUID(id), v.wrap(id, raw[:]))
 		if err != nil {
@@ -202,7 +202,7 @@ func (v *Vault) load(ctx context.Context, id ident.Entity, create bool) ([]byte,
 func (v *Vault) wrap(id ident.Entity, raw []byte) []byte {
 	master := aead(v.masters[0][:])
 	nonce := make([]byte, master.NonceSize())
-	rand.Read(nonce) //nolint:errcheck,gosec // crypto/rand.Read never fails since Go 1.24
+	rand.Read(nonce) // never fails since Go 1.24
 	return master.Seal(nonce, nonce, raw, id[:])
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -147,8 +148,8 @@ func TestManyMakeTheFirstKeyAtOnce(t *testing.T) {
 			s, err := v.Seal(context.Background(), mug, ada)
 			mu.Lock()
 			defer mu.Unlock()
-			assert.NoError(t, err)
 			all = append(all, s)
+			assert.NoError(t, err)
 		})
 	}
 	makers.Wait()
@@ -169,10 +170,9 @@ func TestErasingWhileOthersSeal(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 20 {
-				_, err := v.Seal(ctx, mug, ada)
-				assert.NoError(t, err)
-				_, _, err = v.Open(ctx, mug, s)
-				assert.NoError(t, err)
+				_, errSeal := v.Seal(ctx, mug, ada)
+				_, _, errOpen := v.Open(ctx, mug, s)
+				assert.NoError(t, errors.Join(errSeal, errOpen))
 			}
 		})
 	}
