@@ -55,6 +55,7 @@ var (
 
 	orderFamily = familyOf("orders", orderShapes)
 	stockFamily = familyOf("SKUs", stockShapes)
+	families    = []family{orderFamily, stockFamily}
 )
 
 func familyOf[F any](name string, shapes []shape[F]) family {

@@ -136,52 +136,58 @@ var generationOf = regexp.MustCompile(`_g(\d+)$`)
 
 // tidy drops the tables of every generation that is not live. It waits for who still reads one.
 func (r *rebuild) tidy(ctx context.Context) error {
-	return patiently(ctx, func() error {
-		return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '500ms'`); err != nil {
-				return err
+	return r.patiently(ctx, func(tx pgx.Tx) error {
+		keep, err := live(ctx, tx, unlocked)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT relname::text FROM pg_class WHERE relnamespace = 'projection'::regnamespace AND relkind = 'r'`)
+		if err != nil {
+			return err
+		}
+		names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			m := generationOf.FindStringSubmatch(name)
+			if len(m) < 2 || m[1] == strconv.Itoa(keep) {
+				continue
 			}
-			keep, err := live(ctx, tx, unlocked)
-			if err != nil {
-				return err
+			if _, err := tx.Exec(ctx, `DROP TABLE projection.`+pgx.Identifier{name}.Sanitize()); err != nil {
+				return fmt.Errorf("drop %s: %w", name, err)
 			}
-			rows, err := tx.Query(ctx, `SELECT relname::text FROM pg_class WHERE relnamespace = 'projection'::regnamespace AND relkind = 'r'`)
-			if err != nil {
-				return err
-			}
-			names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			if err != nil {
-				return err
-			}
-			for _, name := range names {
-				m := generationOf.FindStringSubmatch(name)
-				if len(m) < 2 || m[1] == strconv.Itoa(keep) {
-					continue
-				}
-				if _, err := tx.Exec(ctx, `DROP TABLE projection.`+pgx.Identifier{name}.Sanitize()); err != nil {
-					return fmt.Errorf("drop %s: %w", name, err)
-				}
-			}
-			return nil
-		})
+		}
+		return nil
 	})
 }
 
 // patience is how long a long SELECT may keep a swap from happening.
 const patience = 10 * time.Minute
 
-// patiently tries again while somebody holds a lock. The wait for a lock is short, since everybody else queues behind
-// it, and shorter than Postgres takes to suspect a deadlock: it is always we who give way.
-func patiently(ctx context.Context, try func() error) error {
+// A wait for a lock is short, since everybody else queues behind it. It grows, since we must come to our turn; and it
+// stays shorter than Postgres takes to suspect a deadlock, so that it is always we who give way.
+const (
+	firstWait   = 100 * time.Millisecond
+	longestWait = 800 * time.Millisecond
+)
+
+// patiently tries again while somebody holds a lock that is needed.
+func (r *rebuild) patiently(ctx context.Context, try func(tx pgx.Tx) error) error {
 	end := time.Now().Add(patience)
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := try()
+	for wait := firstWait; ; wait = min(wait*3/2, longestWait) {
+		err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL lock_timeout = %d`, wait.Milliseconds())); err != nil {
+				return err
+			}
+			return try(tx)
+		})
 		var pg *pgconn.PgError
 		if !errors.As(err, &pg) || pg.Code != "55P03" && pg.Code != "40P01" || time.Now().After(end) {
 			return err
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(2 * wait): // who waited behind us goes first
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -221,7 +227,7 @@ func (r *rebuild) fill(ctx context.Context) error {
 }
 
 func (r *rebuild) list(ctx context.Context, pages chan<- page) error {
-	for _, f := range []family{orderFamily, stockFamily} {
+	for _, f := range families {
 		var after ident.Entity
 		for {
 			ids, err := entitiesAfter(ctx, r.pool, f, after, batchMost)
@@ -275,7 +281,7 @@ func (r *rebuild) fillPage(ctx context.Context, p page) error {
 	if err != nil {
 		return err
 	}
-	written, err := r.put(ctx, p.family, out)
+	written, err := r.add(ctx, p.family, out, true)
 	if err != nil {
 		return err
 	}
@@ -286,12 +292,12 @@ func (r *rebuild) fillPage(ctx context.Context, p page) error {
 	return nil
 }
 
-// put writes what was folded into the new generation; what cannot be stored fails by itself. It returns how many rows
-// were let through.
-func (r *rebuild) put(ctx context.Context, f family, out outcome) (int, error) {
+// add writes what was folded into the new generation; what cannot be stored fails by itself. It returns how many rows
+// were let through. Fresh entities were never written there.
+func (r *rebuild) add(ctx context.Context, f family, out outcome, fresh bool) (int, error) {
 	write := func(all []folded) (n int, err error) {
 		err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-			through, err := replace(ctx, tx, f, r.next, all)
+			through, err := put(ctx, tx, f, r.next, all, fresh)
 			n = len(through)
 			return err
 		})
@@ -386,7 +392,7 @@ func (r *rebuild) catchUpCategory(ctx context.Context, c event.Category, since t
 		if err != nil {
 			return total, err
 		}
-		n, err := r.put(ctx, f, out)
+		n, err := r.add(ctx, f, out, false)
 		if err != nil {
 			return total, err
 		}
@@ -396,7 +402,7 @@ func (r *rebuild) catchUpCategory(ctx context.Context, c event.Category, since t
 
 // analyze counts what is in the new tables, so that Postgres plans well from the first question on.
 func (r *rebuild) analyze(ctx context.Context) error {
-	for _, f := range []family{orderFamily, stockFamily} {
+	for _, f := range families {
 		for _, t := range f.tables {
 			if _, err := r.pool.Exec(ctx, `ANALYZE `+t.in(r.next)); err != nil {
 				return fmt.Errorf("analyze %s: %w", t.name, err)
@@ -409,7 +415,7 @@ func (r *rebuild) analyze(ctx context.Context) error {
 // compare looks, at one moment, at the rows of entities of which both generations show the same events.
 func (r *rebuild) compare(ctx context.Context) error {
 	return pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		for _, f := range []family{orderFamily, stockFamily} {
+		for _, f := range families {
 			for _, t := range f.tables {
 				c, err := r.compareTable(ctx, tx, f, t)
 				if err != nil {
@@ -425,10 +431,11 @@ func (r *rebuild) compare(ctx context.Context) error {
 func (r *rebuild) compareTable(ctx context.Context, tx pgx.Tx, f family, t table) (Compared, error) {
 	c := Compared{Table: t.name}
 	g, key := f.guard(), f.guard().key()
-	// Entities that the live tables show at another state are merely behind or ahead, and so are orders that appeared
-	// while we folded. What the events do not know, or the live tables have lacked since before, differs.
-	skip := `SELECT l.` + key + ` FROM ` + g.in(r.live) + ` l JOIN ` + g.in(r.next) + ` n USING (` + key + `)
-		WHERE (l.fold_version, l.events_seen) <> (n.fold_version, n.events_seen)`
+	// Entities that the two show at different states are merely behind, as long as what is recorded bears it out; so are
+	// those that only the live tables have, and orders that appeared while we folded. The rest differs.
+	skip := `SELECT l.` + key + ` FROM ` + g.in(r.live) + ` l LEFT JOIN ` + g.in(r.next) + ` n USING (` + key + `)
+		WHERE (n.events_seen IS NULL OR (l.fold_version, l.events_seen) <> (n.fold_version, n.events_seen))
+		  AND l.events_seen <= (` + recordedOf(f, "l."+key) + `)`
 	args := []any{}
 	if f.name == orderFamily.name {
 		skip += ` UNION ALL SELECT n.order_id FROM ` + g.in(r.next) + ` n WHERE n.last_event_at >= $1
@@ -450,36 +457,33 @@ func (r *rebuild) compareTable(ctx context.Context, tx pgx.Tx, f family, t table
 // swap takes the generation row alone, which waits for every projector transaction and keeps new ones waiting; folds
 // what they had written and we have not; and lets the views look at the new tables.
 func (r *rebuild) swap(ctx context.Context) error {
-	return patiently(ctx, func() error {
-		return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '500ms'`); err != nil {
-				return err
-			}
-			// The table's lock is asked for in turn; the row's alone could be passed over for ever by those who share it.
-			if _, err := tx.Exec(ctx, `LOCK TABLE projection.generation IN EXCLUSIVE MODE`); err != nil {
-				return err
-			}
-			generation, err := live(ctx, tx, alone)
-			if err != nil {
-				return err
-			}
-			if generation != r.live {
-				return fmt.Errorf("the live generation is %d and was %d: somebody else has swapped", generation, r.live)
-			}
-			for _, f := range []family{orderFamily, stockFamily} {
-				if err := r.last(ctx, tx, f); err != nil {
-					return err
-				}
-			}
-			if _, err := tx.Exec(ctx, `UPDATE projection.generation SET generation = $1, fold_version = $2`, r.next, FoldVersion); err != nil {
-				return fmt.Errorf("swap: %w", err)
-			}
-			if _, err := tx.Exec(ctx, `SELECT projection.show($1)`, r.next); err != nil {
-				return fmt.Errorf("swap: %w", err)
-			}
-			_, err = tx.Exec(ctx, `UPDATE projection.rebuild SET done = total, ended_at = clock_timestamp()`)
+	return r.patiently(ctx, func(tx pgx.Tx) error {
+		// The table's lock is asked for in turn; the row's alone could be passed over for ever by those who share it.
+		if _, err := tx.Exec(ctx, `LOCK TABLE projection.generation IN EXCLUSIVE MODE`); err != nil {
 			return err
-		})
+		}
+		generation, err := live(ctx, tx, alone)
+		if err != nil {
+			return err
+		}
+		if generation != r.live {
+			return fmt.Errorf("the live generation is %d and was %d: somebody else has swapped", generation, r.live)
+		}
+		for _, f := range families {
+			if err := r.last(ctx, tx, f); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, `UPDATE projection.generation SET generation = $1, fold_version = $2`, r.next, FoldVersion); err != nil {
+			return fmt.Errorf("swap: %w", err)
+		}
+		if _, err := tx.Exec(ctx, `UPDATE projection.rebuild SET done = total, ended_at = clock_timestamp()`); err != nil {
+			return fmt.Errorf("swap: %w", err)
+		}
+		if _, err := tx.Exec(ctx, `SELECT projection.show($1)`, r.next); err != nil {
+			return fmt.Errorf("swap: %w", err)
+		}
+		return nil
 	})
 }
 

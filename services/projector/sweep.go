@@ -103,6 +103,14 @@ func recorded(f family) string {
 	return `SELECT entity_id, count(*) AS n FROM orderflow.events WHERE category <> 'stock' AND entity_id = ANY($1) GROUP BY entity_id`
 }
 
+// recordedOf says how much there is of one entity; nothing (NULL or 0) if it is not known.
+func recordedOf(f family, id string) string {
+	if f.name == stockFamily.name {
+		return `SELECT s.version FROM orderflow.snapshots s WHERE s.category = 'stock' AND s.entity_id = ` + id
+	}
+	return `SELECT nullif(count(*), 0) FROM orderflow.events e WHERE e.category <> 'stock' AND e.entity_id = ` + id
+}
+
 func behindIn(ctx context.Context, tx pgx.Tx, f family, generation int, ids []ident.Entity) ([]ident.Entity, error) {
 	t := f.guard()
 	rows, err := tx.Query(ctx, `SELECT r.entity_id FROM (`+recorded(f)+`) r LEFT JOIN `+t.in(generation)+` t ON t.`+t.key()+` = r.entity_id

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/pkg/money"
@@ -83,27 +84,47 @@ func (t table) upsert(target string) string {
 		" WHERE (t.fold_version, t.events_seen) < (excluded.fold_version, excluded.events_seen) RETURNING t." + t.key()
 }
 
-// args turns rows into columns.
+// args turns rows into columns, each as an array of its own type: measured, pgx takes ten times as long over values whose
+// type it has to find out one by one.
 func (t table) args(rows [][]any) []any {
 	args := make([]any, len(t.columns))
 	for i, c := range t.columns {
-		values := make([]any, len(rows))
-		for n, row := range rows {
-			values[n] = row[i]
-			if words, ok := row[i].([]string); ok && c.kind == list {
-				values[n] = literal(words)
-			}
+		switch c.kind {
+		case id:
+			args[i] = gatherAs(rows, i, func(v any) pgtype.UUID { u, ok := v.(uuid.UUID); return pgtype.UUID{Bytes: u, Valid: ok} })
+		case whole:
+			args[i] = gatherAs(rows, i, func(v any) pgtype.Int8 { n, ok := v.(int64); return pgtype.Int8{Int64: n, Valid: ok} })
+		case flag:
+			args[i] = gatherAs(rows, i, func(v any) pgtype.Bool { is, ok := v.(bool); return pgtype.Bool{Bool: is, Valid: ok} })
+		case instant:
+			args[i] = gatherAs(rows, i, func(v any) pgtype.Timestamptz {
+				at, ok := v.(time.Time)
+				return pgtype.Timestamptz{Time: at, Valid: ok}
+			})
+		case list:
+			args[i] = gatherAs(rows, i, func(v any) pgtype.Text { w, ok := v.([]string); return pgtype.Text{String: literal(w), Valid: ok} })
+		default:
+			args[i] = gatherAs(rows, i, func(v any) pgtype.Text { s, ok := v.(string); return pgtype.Text{String: s, Valid: ok} })
 		}
-		args[i] = values
 	}
 	return args
 }
+
+func gatherAs[T any](rows [][]any, i int, as func(any) T) pgtype.FlatArray[T] {
+	values := make(pgtype.FlatArray[T], len(rows))
+	for n, row := range rows {
+		values[n] = as(row[i])
+	}
+	return values
+}
+
+var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // literal is words as Postgres reads an array, so that arrays can travel in an array.
 func literal(words []string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
-		quoted[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(w) + `"`
+		quoted[i] = `"` + escapes.Replace(w) + `"`
 	}
 	return "{" + strings.Join(quoted, ",") + "}"
 }

@@ -102,8 +102,6 @@ func (v *verification) found(f Finding) {
 	}
 }
 
-var families = []family{orderFamily, stockFamily}
-
 func (v *verification) run(ctx context.Context, tx pgx.Tx) error {
 	if err := v.prepare(ctx, tx); err != nil {
 		return err

@@ -40,7 +40,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // world is a database with the projector's tables, and everything that works on it.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	ctx   context.Context
 	pool  *pgxpool.Pool
 	store *eventstore.Store
@@ -49,7 +49,7 @@ type world struct {
 	n     int
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world { //nolint:thelper // it is what helpers hang on, for tests and benchmarks
 	t.Helper()
 	dsn := testkit.DSN(t)
 	ctx := context.Background()
@@ -222,9 +222,9 @@ func life(r *rand.Rand, name string) []say {
 	return said
 }
 
-func doorbell(t *testing.T, d *envelopev1.Doorbell) *nats.Msg {
-	t.Helper()
+func doorbell(tb testing.TB, d *envelopev1.Doorbell) *nats.Msg {
+	tb.Helper()
 	data, err := proto.Marshal(d)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return &nats.Msg{Subject: bus.EventSubject(d), Data: data}
 }

@@ -17,6 +17,11 @@ import (
 // transaction, the rows that belong to those that were let through. In one statement with the guards they would see
 // the table as it was before a neighbour's commit that the guard had to wait for. It returns who was let through.
 func replace(ctx context.Context, tx pgx.Tx, f family, generation int, all []folded) (map[ident.Entity]bool, error) {
+	return put(ctx, tx, f, generation, all, false)
+}
+
+// put is replace. Where nothing of these entities was written before, there is nothing to be taken away.
+func put(ctx context.Context, tx pgx.Tx, f family, generation int, all []folded, fresh bool) (map[ident.Entity]bool, error) {
 	slices.SortFunc(all, func(a, b folded) int { return slices.Compare(a.entity[:], b.entity[:]) }) // one order of locks for everybody
 	guards := make([][]any, len(all))
 	for i, e := range all {
@@ -35,16 +40,18 @@ func replace(ctx context.Context, tx pgx.Tx, f family, generation int, all []fol
 		through[ident.Entity(k)] = true
 	}
 	all = slices.DeleteFunc(slices.Clone(all), func(e folded) bool { return !through[e.entity] })
-	return through, replaceChildren(ctx, tx, f, generation, keys, all)
+	return through, putChildren(ctx, tx, f, generation, keys, all, fresh)
 }
 
-func replaceChildren(ctx context.Context, tx pgx.Tx, f family, generation int, keys []uuid.UUID, all []folded) error {
+func putChildren(ctx context.Context, tx pgx.Tx, f family, generation int, keys []uuid.UUID, all []folded, fresh bool) error {
 	if len(keys) == 0 {
 		return nil
 	}
 	batch := &pgx.Batch{}
 	for i, t := range f.children() {
-		batch.Queue("DELETE FROM "+t.in(generation)+" WHERE "+t.key()+" = ANY($1)", keys)
+		if !fresh {
+			batch.Queue("DELETE FROM "+t.in(generation)+" WHERE "+t.key()+" = ANY($1)", keys)
+		}
 		queueInsert(batch, t, t.in(generation), all, i+1)
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {

@@ -503,20 +503,35 @@ DECLARE
     shape record;
     col   record;
 BEGIN
+    -- All views at once and the one that is read most first: whoever reads several of them and has begun is met for a
+    -- moment only.
     FOR shape IN
-        SELECT c.oid, c.relname, obj_description(c.oid, 'pg_class') AS about,
-               (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
-                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
-        FROM pg_class c WHERE c.relnamespace = 'projection_template'::regnamespace AND c.relkind = 'r' ORDER BY c.relname
+        SELECT c.relname, (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
+        FROM pg_class c WHERE c.relnamespace = 'projection_template'::regnamespace AND c.relkind = 'r'
+        ORDER BY c.relname <> 'orders', c.relname
     LOOP
         EXECUTE format('CREATE OR REPLACE VIEW read.%I AS SELECT %s FROM projection.%I', shape.relname, shape.columns, shape.relname || '_g' || generation);
-        EXECUTE format('COMMENT ON VIEW read.%I IS %L', shape.relname, shape.about);
-        FOR col IN
-            SELECT a.attname, col_description(a.attrelid, a.attnum) AS about FROM pg_attribute a
-             WHERE a.attrelid = shape.oid AND a.attnum > 0 AND NOT a.attisdropped
-        LOOP
-            EXECUTE format('COMMENT ON COLUMN read.%I.%I IS %L', shape.relname, col.attname, col.about);
-        END LOOP;
+    END LOOP;
+    FOR col IN -- what does not say yet what it is
+        SELECT c.relname, a.attname, CASE WHEN a.attname IS NULL THEN obj_description(c.oid, 'pg_class') ELSE col_description(c.oid, a.attnum) END AS about
+        FROM pg_class c
+        JOIN pg_class v ON v.relnamespace = 'read'::regnamespace AND v.relname = c.relname
+        JOIN LATERAL (
+            SELECT NULL::name AS attname, 0 AS attnum, 0 AS shown
+            UNION ALL
+            SELECT t.attname, t.attnum, s.attnum FROM pg_attribute t JOIN pg_attribute s ON s.attrelid = v.oid AND s.attname = t.attname
+             WHERE t.attrelid = c.oid AND t.attnum > 0 AND NOT t.attisdropped
+        ) a ON true
+        WHERE c.relnamespace = 'projection_template'::regnamespace AND c.relkind = 'r'
+          AND CASE WHEN a.attname IS NULL THEN obj_description(c.oid, 'pg_class') IS DISTINCT FROM obj_description(v.oid, 'pg_class')
+                   ELSE col_description(c.oid, a.attnum) IS DISTINCT FROM col_description(v.oid, a.shown) END
+    LOOP
+        IF col.attname IS NULL THEN
+            EXECUTE format('COMMENT ON VIEW read.%I IS %L', col.relname, col.about);
+        ELSE
+            EXECUTE format('COMMENT ON COLUMN read.%I.%I IS %L', col.relname, col.attname, col.about);
+        END IF;
     END LOOP;
     PERFORM projection.grant_analyst();
 END $$;
@@ -525,11 +540,20 @@ COMMENT ON FUNCTION projection.show(int) IS 'Lets the views in schema read look 
 
 -- +goose StatementBegin
 CREATE FUNCTION projection.grant_analyst() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    shown record;
 BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'analyst') THEN
-        GRANT USAGE ON SCHEMA read TO analyst;
-        GRANT SELECT ON ALL TABLES IN SCHEMA read TO analyst;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'analyst') THEN
+        RETURN;
     END IF;
+    IF NOT has_schema_privilege('analyst', 'read', 'USAGE') THEN
+        GRANT USAGE ON SCHEMA read TO analyst;
+    END IF;
+    FOR shown IN SELECT c.oid::regclass AS name FROM pg_class c
+        WHERE c.relnamespace = 'read'::regnamespace AND c.relkind = 'v' AND NOT has_table_privilege('analyst', c.oid, 'SELECT')
+    LOOP
+        EXECUTE format('GRANT SELECT ON %s TO analyst', shown.name);
+    END LOOP;
 END $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION projection.grant_analyst() IS 'Lets the role analyst read every view in schema read.';
