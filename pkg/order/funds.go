@@ -66,7 +66,7 @@ func (s *State) FundsIn(currency string) Funds {
 	f.Authorized = max(known.authorized, told.authorized)
 	f.Refunded = max(known.settled, told.settled)
 	f.Pending = max(0, max(known.open, told.open)-f.Refunded)
-	f.given = max(known.given, told.given)
+	f.given = s.Payment.given(currency)
 	f.returned = min(f.Captured, max(known.returned, told.returned))
 	for _, d := range s.Payment.Disputes() {
 		switch amount := max(0, d.Amount.GetMinorUnits()); {
@@ -110,6 +110,18 @@ func (p *Payment) sides(currency string) (known, told side) {
 		told.add(b.authorized[shop], b.captured[shop], b.settled[shop], b.open[shop], b.open[shop])
 	}
 	return known, told
+}
+
+// given is what went back of all payments or will.
+func (p *Payment) given(currency string) int64 {
+	known, told := p.sides(currency)
+	given := max(known.given, told.given)
+	for _, g := range p.Grants {
+		if g.Failed == "" && g.Amount.GetCurrency() == currency {
+			given = max(given, g.total)
+		}
+	}
+	return given
 }
 
 // ForeignFunds says that money came in a currency that is not the order's: never added, always a question.

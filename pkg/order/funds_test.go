@@ -120,6 +120,15 @@ func TestACorrectedReadingSupersedes(t *testing.T) {
 	assert.Equal(t, "disputed", s.PaymentStatus(), "it was read as lost by mistake")
 }
 
+func TestADisputeToldInTwoCurrenciesIsNoTie(t *testing.T) {
+	t.Parallel()
+	dollars, euros := disputed(50, opened), disputed(50, opened)
+	euros.Amount = &typev1.Money{MinorUnits: 50, Currency: "EUR"}
+	a := foldTimed(t, []timed{{placed(50), noon}, {dollars, noon}, {euros, noon}})
+	b := foldTimed(t, []timed{{placed(50), noon}, {euros, noon}, {dollars, noon}})
+	assert.Equal(t, a.Funds(), b.Funds())
+}
+
 // The sums must not depend on the order in which reports come, nor on how often they are repeated: disputes, claims,
 // grants, witnesses, currencies and providers included.
 func TestEverythingSaidOfMoneyCommutes(t *testing.T) {

@@ -92,7 +92,10 @@ type Grant struct {
 	Reason string
 	// Until is what will have gone back of the payment once this is carried out: what had gone back when it was
 	// decided, and this.
-	Until   int64
+	Until int64
+	// total is what will have gone back of all payments then: what a shop gave back under names of its own counts
+	// beside this, and not as this.
+	total   int64
 	Settled bool
 	Failed  string
 	At      time.Time
@@ -133,9 +136,10 @@ func (p *Payment) applyGrant(e event.Recorded) {
 	switch m := e.Message.(type) {
 	case *paymentv1.RefundGranted:
 		if p.Grant(m.GetGrantId()) == nil {
+			currency, amount := m.GetAmount().GetCurrency(), m.GetAmount().GetMinorUnits()
 			p.Grants = append(p.Grants, Grant{
 				ID: m.GetGrantId(), Names: m.GetNames(), Amount: m.GetAmount(), Reason: m.GetReason(), At: e.RecordedAt,
-				Until: Add(p.givenOf(m.GetNames(), m.GetAmount().GetCurrency()), m.GetAmount().GetMinorUnits()),
+				Until: Add(p.givenOf(m.GetNames(), currency), amount), total: Add(p.given(currency), amount),
 			})
 		}
 	case *paymentv1.RefundSettled:
@@ -210,7 +214,8 @@ func (p *Payment) Disputes() []Dispute {
 }
 
 // outdates says that a word on a dispute is the later one: an end comes after its beginning, whatever the clocks say;
-// else the bank's clock decides (a lost dispute may be won in the end), then the step, then the amount.
+// else the bank's clock decides (a lost dispute may be won in the end), then the step, then the amount, so that there is
+// never a tie.
 func outdates(a, b Dispute) bool {
 	if x, y := ended(a.Step), ended(b.Step); x != y {
 		return x
@@ -224,7 +229,10 @@ func outdates(a, b Dispute) bool {
 	if a.Step != b.Step {
 		return a.Step > b.Step
 	}
-	return a.Amount.GetMinorUnits() > b.Amount.GetMinorUnits()
+	if x, y := a.Amount.GetMinorUnits(), b.Amount.GetMinorUnits(); x != y {
+		return x > y
+	}
+	return a.Amount.GetCurrency() > b.Amount.GetCurrency()
 }
 
 func ended(s intakev1.DisputeStep) bool {

@@ -154,6 +154,7 @@ func TestDecide(t *testing.T) {
 		"a second payment, partly refunded, is in doubt":   {[]proto.Message{placed(50), captured(50, "pi_1"), captured(50, "pi_2"), refunded(10, "re_1", "pi_2")}, ring, []string{"AmountMismatched"}},
 		"authorised by the provider, captured by the shop": {[]proto.Message{placed(50), captured(50, "pi_1"), &paymentv1.PaymentAuthorized{Movement: movement(50, "pi_2")}, byShop(50, "pi_2")}, ring, []string{"AmountMismatched"}},
 		"a payment without a name":                         {[]proto.Message{placed(50), captured(50)}, paid(50, "pi_2"), []string{"PaymentCaptured", "AmountMismatched"}},
+		"without a name, after one that has one":           {[]proto.Message{placed(50), captured(50, "pi_1")}, paid(50), []string{"PaymentCaptured", "AmountMismatched"}},
 		"without a name, cancelled":                        {[]proto.Message{placed(50), captured(50), cancelling, released}, ring, []string{"PaymentClosed"}},
 		"the shop gave it back by itself":                  {[]proto.Message{placed(50), captured(50, "pi_1"), shopRefunded(50, "tx_1"), cancelling, released}, ring, []string{"PaymentClosed"}},
 		"charged back and cancelled":                       {[]proto.Message{placed(50), captured(50, "pi_1"), disputed(50, intakev1.DisputeStep_DISPUTE_STEP_LOST), cancelling, released}, ring, []string{"PaymentClosed"}},

@@ -204,3 +204,12 @@ func TestTheNewerOfTwoPaymentsGoesBack(t *testing.T) {
 		assert.Zero(t, s.Funds().Due())
 	}
 }
+
+// What a shop gave back under names of its own may be any of the payments: it is never given back by us as well.
+func TestWhatTheShopGaveBackIsNotGivenBackAgain(t *testing.T) {
+	t.Parallel()
+	s := live(t, given(t, placed(100), captured(50, "pi_1"), captured(50, "pi_2"), shopRefunded(50, "tx_1"), cancellingMessage, closedMessage), ring, ring)
+	require.Len(t, s.Payment.Grants, 1)
+	assert.Equal(t, int64(50), s.Payment.Grants[0].Amount.GetMinorUnits())
+	assert.Zero(t, s.Funds().Net())
+}
