@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -30,8 +31,8 @@ const timeoutMost = 30 * time.Second
 
 // Check says everything that cannot work, without telling the key.
 func (c *Config) Check() error {
-	var wrong []error
-	add := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	var wrong []string
+	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	switch at, err := url.Parse(c.CarrierURL); {
 	case c.CarrierURL == "":
 		add("CARRIER_URL is not set: fulfillment needs it")
@@ -55,7 +56,10 @@ func (c *Config) Check() error {
 	if c.CarrierCalls < 1 {
 		add("CARRIER_CALLS has to be at least 1")
 	}
-	return errors.Join(wrong...)
+	if len(wrong) > 0 {
+		return errors.New(strings.Join(wrong, "\n  ")) // as the host lists them
+	}
+	return nil
 }
 
 // inFlight is how long an attempt may be under way.
