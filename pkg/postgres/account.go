@@ -39,16 +39,19 @@ func accountFor(data string) (account, error) {
 			return account{true, uid, gid, name}, nil
 		}
 	}
-	return account{}, errors.New("Postgres does not run as root, and there is neither a user postgres nor nobody to run it as: start as an ordinary user")
+	return account{}, errors.New("root may not run Postgres, and there is neither a user postgres nor nobody to run it as: start as an ordinary user")
 }
 
 // prepare makes the folder that will hold the data and gives it to the account. Where the account cannot get there
 // (a home folder of root's), the data goes to a folder of the same hash in /var/tmp instead.
 func (a account) prepare(data string) (string, error) {
 	parent := filepath.Dir(data)
+	if info, err := os.Stat(parent); err == nil && !info.IsDir() {
+		return "", fmt.Errorf("%s is no folder: name one for the data", parent)
+	}
 	if a.drop && !reachable(parent) {
 		sum := sha256.Sum256([]byte(data))
-		parent = filepath.Join("/var/tmp", "orderflow-"+hex.EncodeToString(sum[:6]))
+		parent = "/var/tmp/orderflow-" + hex.EncodeToString(sum[:6])
 		data = filepath.Join(parent, filepath.Base(data))
 	}
 	if err := os.MkdirAll(parent, 0o755); err != nil { //nolint:gosec // the data folder inside is private
@@ -79,6 +82,12 @@ func (a account) own(dir string) error {
 		return fmt.Errorf("give %s to %s: %w", dir, a.name, err)
 	}
 	return nil
+}
+
+// mayOwn says that a folder is this user's, or the account's.
+func (a account) mayOwn(info os.FileInfo) bool {
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	return ok && (int(owner.Uid) == os.Geteuid() || a.drop && int(owner.Uid) == a.uid)
 }
 
 func (a account) credential() *syscall.SysProcAttr {

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // oldest is the oldest major version that the migrations are written for.
@@ -34,7 +35,7 @@ func Find(ctx context.Context, cache string, say func(string)) (Binaries, error)
 	}
 	fetched, err := fetch(ctx, cache, say)
 	if err != nil {
-		return Binaries{}, fmt.Errorf("%w (%w)", ErrNone, err)
+		return Binaries{}, fmt.Errorf("%w (%s)", ErrNone, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return inspect(ctx, fetched)
 }
@@ -63,7 +64,9 @@ func newestFirst(pattern string) []string {
 	if err != nil {
 		return nil
 	}
-	slices.SortFunc(dirs, func(a, b string) int { return versionIn(b) - versionIn(a) })
+	fixed, _, _ := strings.Cut(pattern, "*") // a number in a parent folder's name is no version
+	version := func(dir string) int { return versionIn(strings.TrimPrefix(dir, fixed)) }
+	slices.SortFunc(dirs, func(a, b string) int { return version(b) - version(a) })
 	return dirs
 }
 

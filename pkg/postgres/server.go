@@ -3,16 +3,12 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 
@@ -58,7 +54,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := initialise(ctx, o.Binaries, data, account); err != nil {
 		return nil, err
 	}
-	if err := stopLeftover(data); err != nil {
+	if err := stopLeftover(ctx, data); err != nil {
 		return nil, err
 	}
 	socket, err := socketDir(data, account)
@@ -82,6 +78,9 @@ func initialise(ctx context.Context, b Binaries, data string, a account) error {
 	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err == nil {
 		return nil
 	}
+	if files, err := os.ReadDir(data); err == nil && len(files) > 0 {
+		return fmt.Errorf("%s holds something else than a Postgres: name another folder, or move what is in it", data)
+	}
 	fresh := data + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
 		return fmt.Errorf("make a data folder: %w", err)
@@ -100,53 +99,6 @@ func initialise(ctx context.Context, b Binaries, data string, a account) error {
 	return nil
 }
 
-// stopLeftover ends a server that still runs on the folder: one that outlived a parent that was killed.
-func stopLeftover(data string) error {
-	file, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("look for a server on %s: %w", data, err)
-	}
-	first, _, _ := strings.Cut(string(file), "\n")
-	var pid int
-	if _, err := fmt.Sscan(first, &pid); err != nil || pid <= 0 || !isPostgresOn(pid, data) {
-		return nil // stale: the server itself clears it away
-	}
-	if err := syscall.Kill(pid, syscall.SIGINT); err != nil {
-		return fmt.Errorf("a Postgres (process %d) still runs on %s and cannot be stopped: %w", pid, data, err)
-	}
-	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if syscall.Kill(pid, 0) != nil {
-			return nil
-		}
-	}
-	return fmt.Errorf("a Postgres (process %d) still runs on %s and does not stop", pid, data)
-}
-
-func isPostgresOn(pid int, data string) bool {
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil {
-		return false
-	}
-	return strings.Contains(strings.ReplaceAll(string(line), "\x00", " "), data)
-}
-
-// socketDir is short, whatever the data folder is called: the path of a socket has room for about a hundred bytes.
-func socketDir(data string, a account) (string, error) {
-	sum := sha256.Sum256([]byte(data))
-	dir := filepath.Join("/tmp", "orderflow-"+hex.EncodeToString(sum[:6]))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("make the socket's folder: %w", err)
-	}
-	info, err := os.Lstat(dir)
-	if err != nil || !info.IsDir() || info.Mode().Perm() != 0o700 {
-		return "", fmt.Errorf("%s is not a private folder of ours: remove it", dir)
-	}
-	return dir, a.own(dir)
-}
-
 // launch starts the server and watches it. The thread that starts it is kept for as long as it runs: Linux sends the
 // death signal when that thread ends, not the process.
 func (s *Server) launch(o Options, data string, a account) error {
@@ -154,7 +106,7 @@ func (s *Server) launch(o Options, data string, a account) error {
 	for name, value := range o.Settings {
 		args = append(args, "-c", name+"="+value)
 	}
-	s.cmd = exec.Command(filepath.Join(o.Binaries.Dir, "postgres"), args...) //nolint:gosec,noctx // it is stopped with a signal of its own
+	s.cmd = exec.Command(filepath.Join(o.Binaries.Dir, "postgres"), args...) //nolint:noctx // it is stopped with a signal of its own
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = data, s.logs, s.logs
 	s.cmd.SysProcAttr = a.credential()
 	dieWithParent(s.cmd.SysProcAttr)
@@ -220,4 +172,5 @@ func (s *Server) EnsureDatabase(ctx context.Context, name string) error {
 func (s *Server) Stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGINT) // gone already is fine
 	<-s.gone
+	_ = os.Remove(s.socket) // empty now; made again by the next start
 }
