@@ -203,10 +203,13 @@ func TestBellsThatRingAgainBuyNothing(t *testing.T) {
 	require.Len(t, purchases, 1)
 }
 
+func failing(times int) []http.HandlerFunc {
+	return slices.Repeat([]http.HandlerFunc{says(http.StatusInternalServerError, `{"error":"failed"}`)}, times)
+}
+
 func TestACarrierThatFailsTwiceIsAskedThreeTimes(t *testing.T) {
 	t.Parallel()
-	fails := says(500, `{"error":"failed"}`)
-	h := opened(t, quick, fails, fails)
+	h := opened(t, quick, failing(2)...)
 	h.happens(released()...)
 	h.untilSaid(isStarted, isFailed, isStarted, isFailed, isStarted, isPurchased)
 	books, _ := h.carrier.look()
@@ -215,8 +218,7 @@ func TestACarrierThatFailsTwiceIsAskedThreeTimes(t *testing.T) {
 
 func TestAfterThreeFailuresAPersonIsAskedAndMayTryAgain(t *testing.T) {
 	t.Parallel()
-	fails := says(500, `{"error":"failed"}`)
-	h := opened(t, quick, fails, fails, fails)
+	h := opened(t, quick, failing(3)...)
 	h.happens(released()...)
 	h.untilSaid(isStarted, isFailed, isStarted, isFailed, isStarted, isFailed)
 	require.True(t, h.state().Shipment(1).GivenUp)
