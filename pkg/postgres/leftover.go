@@ -73,13 +73,11 @@ func parentOf(pid int) int {
 	return 0
 }
 
-// isOurs says that a process is one that starts servers, and not the system's own that takes orphans in.
+// isOurs says that a process is one that starts servers, and not one that takes orphans in: that is the system's first
+// process, or somebody from whom we descend ourselves.
 func isOurs(pid int) bool {
-	if pid == 0 {
-		return false
-	}
 	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	if err != nil {
+	if err != nil || strings.TrimSpace(string(name)) == "systemd" {
 		return false
 	}
 	if pid == 1 { // in a container it may be one of us
@@ -87,7 +85,12 @@ func isOurs(pid int) bool {
 		ours, errOurs := os.Executable()
 		return errTheirs == nil && errOurs == nil && theirs == ours
 	}
-	return strings.TrimSpace(string(name)) != "systemd"
+	for ancestor := parentOf(os.Getpid()); ancestor > 1; ancestor = parentOf(ancestor) {
+		if ancestor == pid {
+			return false
+		}
+	}
+	return true
 }
 
 // socketDir is short, whatever the data folder is called: the path of a socket has room for about a hundred bytes.

@@ -3,12 +3,14 @@ package postgres
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
@@ -204,4 +206,25 @@ func TestTheCauseOfAFailureIsFoundInALog(t *testing.T) {
 	assert.Equal(t, "FATAL:  data directory has wrong owner", l.cause())
 	_, _ = l.Write([]byte(strings.Repeat("x", 20<<10) + "\nlast words"))
 	assert.Equal(t, "last words", l.cause())
+}
+
+// A process that is killed leaves its server behind, if only for a moment: whoever starts next ends it and goes on.
+func TestTheServerOfAProcessThatWasKilledIsEnded(t *testing.T) {
+	t.Parallel()
+	b := installed(t)
+	dir := folder(t)
+	started(t, b, dir).Stop()
+	data := filepath.Join(dir, "pg"+strconv.Itoa(b.Major))
+	a, err := accountFor(data)
+	require.NoError(t, err)
+	// The shell is the process that dies: it ends at once, and the server is taken in by whoever takes orphans.
+	shell := exec.CommandContext(context.Background(), "/bin/sh", "-c", `"$0" -D "$1" -k "$1" -c listen_addresses= >/dev/null 2>&1 &`,
+		filepath.Join(b.Dir, "postgres"), data)
+	shell.SysProcAttr = a.credential()
+	require.NoError(t, shell.Run())
+	require.Eventually(t, func() bool { return postmaster(data) != 0 }, 20*time.Second, 10*time.Millisecond)
+	orphan := postmaster(data)
+	s := started(t, b, dir)
+	assert.NotEqual(t, orphan, postmaster(data))
+	assert.Equal(t, s.cmd.Process.Pid, postmaster(data))
 }
