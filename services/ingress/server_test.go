@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/pkg/web"
 	"github.com/orderflow/orderflow/services/ingress/source"
@@ -454,4 +455,77 @@ func (h *handler) direct(t *testing.T, r *http.Request) int {
 	w := newRecorder()
 	e.ServeHTTP(w, r)
 	return w.Code
+}
+
+func TestWooCommercesGreetingIsAnsweredAndMeansNothing(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	ping := func(path, body string) answer {
+		r := unsigned(t, path, body)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return s.send(r)
+	}
+	a := ping("/webhooks/woocommerce", "webhook_id=7")
+	require.Equal(t, http.StatusOK, a.status)
+	require.Equal(t, received, a.body)
+	require.Equal(t, http.StatusUnauthorized, ping("/webhooks/woocommerce", `webhook_id=7&{"id":1,"status":"processing"}`).status)
+	require.Equal(t, http.StatusUnauthorized, ping("/webhooks/shopify", "webhook_id=7").status)
+	require.Empty(t, s.kept())
+	require.InDelta(t, 1, s.counted("orderflow_webhooks_total", greeting, "woocommerce"), 0)
+}
+
+func TestAFullStreamRefusesAndTheProviderComesAgain(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	require.Equal(t, http.StatusOK, s.send(signed(t, "checkout", checkoutSecret, anOrder)).status)
+	stream, err := s.js.Stream(context.Background(), bus.Intake)
+	require.NoError(t, err)
+	full := stream.CachedInfo().Config
+	full.MaxMsgs = 1
+	_, err = s.js.UpdateStream(context.Background(), full)
+	require.NoError(t, err)
+	second := strings.Replace(anOrder, "1001", "1002", 1)
+	a := s.send(signed(t, "checkout", checkoutSecret, second))
+	require.Equal(t, http.StatusServiceUnavailable, a.status)
+	require.NotEmpty(t, a.header.Get("Retry-After"))
+	full.MaxMsgs = -1
+	_, err = s.js.UpdateStream(context.Background(), full)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, s.send(signed(t, "checkout", checkoutSecret, second)).status)
+	require.Len(t, s.kept(), 2)
+}
+
+func TestAnOldClientIsServed(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	r := signed(t, "checkout", checkoutSecret, anOrder)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	var whole bytes.Buffer
+	r.Host = "ingress"
+	require.NoError(t, r.Write(&whole))
+	_, err = conn.Write(bytes.Replace(whole.Bytes(), []byte("HTTP/1.1"), []byte("HTTP/1.0"), 1))
+	require.NoError(t, err)
+	response, err := http.ReadResponse(bufio.NewReader(conn), r)
+	require.NoError(t, err)
+	response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+}
+
+func TestAClientThatLeavesInTheMiddleHasSentNothing(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	r := signed(t, "checkout", checkoutSecret, anOrder)
+	r.Host = "ingress"
+	var whole bytes.Buffer
+	require.NoError(t, r.Write(&whole))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	_, err = conn.Write(whole.Bytes()[:whole.Len()-10])
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	require.Eventually(t, func() bool { return s.counted("orderflow_webhooks_total", broken, "checkout") == 1 }, 10*time.Second, 5*time.Millisecond)
+	require.Empty(t, s.kept())
 }
