@@ -22,51 +22,88 @@ type errand struct {
 	abandoned bool  // a call was not even begun
 }
 
-// handOver takes a work's items out of the batch: their calls will end them.
-func handOver(w *Work) *errand {
+// errandOf is a work's items, for calls to end.
+func errandOf(w *Work) *errand { return &errand{entity: w.Entity, items: w.items} }
+
+// handedOver takes a work's items out of the batch: their calls will end them, or have done so already.
+func handedOver(w *Work) {
 	for _, it := range w.items {
-		it.where.Store(withCall)
+		it.where.CompareAndSwap(inBatch, withCall)
 	}
-	return &errand{entity: w.Entity, items: w.items}
 }
 
-// pool bounds how many calls are under way and knows which, so that none is made twice at once.
+// pool bounds how many calls are under way and knows which, so that none is made twice at once, and which were
+// recorded lately, so that none is made again by a plan that did not see the answer.
 type pool struct {
 	slots chan struct{}
 
 	mu       sync.Mutex
 	underWay map[string][]*errand // who waits for the call
+	lately   map[string]answered
 }
+
+// answered is the version of the service's own stream that holds the answer to a call.
+type answered struct {
+	version int
+	at      time.Time
+}
+
+// latelyFor is how long an answer is remembered: far longer than any plan takes from reading to calling.
+const latelyFor = 10 * time.Minute
 
 func newPool(workers int) *pool {
-	return &pool{slots: make(chan struct{}, max(workers, 1)), underWay: map[string][]*errand{}}
+	return &pool{slots: make(chan struct{}, max(workers, 1)), underWay: map[string][]*errand{}, lately: map[string]answered{}}
 }
 
-// expect says that errands wait for so many more calls.
-func (p *pool) expect(errands []*errand, calls int) {
+// join lets the errands wait for their calls, and says which of these are to be made by whoever asks: the others are
+// under way. A plan that was made at an older version than the one that holds the answer to one of its calls is stale:
+// then nobody waits for anything.
+func (p *pool) join(keys []string, version int, errands []*errand) (mine []int, stale bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, e := range errands {
-		e.open += calls
+	for _, key := range keys {
+		if version < p.lately[key].version {
+			return nil, true
+		}
 	}
+	for i, key := range keys {
+		waiting, ok := p.underWay[key]
+		p.underWay[key] = append(waiting, errands...)
+		if !ok {
+			mine = append(mine, i)
+		}
+	}
+	for _, e := range errands {
+		e.open += len(keys)
+	}
+	return mine, false
 }
 
-// join says whether the call is to be made by whoever asks; if it is under way the errands wait for its end.
-func (p *pool) join(key string, errands []*errand) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	waiting, ok := p.underWay[key]
-	p.underWay[key] = append(waiting, errands...)
-	return !ok
-}
-
-// leave ends a call, and returns who waited for it.
-func (p *pool) leave(key string) []*errand {
+// leave ends a call, and returns who waited for it. The version holds its answer; zero where it was not recorded.
+func (p *pool) leave(key string, version int, now time.Time) []*errand {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	waiting := p.underWay[key]
 	delete(p.underWay, key)
+	if version > 0 {
+		p.lately[key] = answered{version, now}
+		p.forget(now)
+	}
 	return waiting
+}
+
+// forget drops a few answers that are old, each time one is added: so the map stays as large as its time wants.
+func (p *pool) forget(now time.Time) {
+	looked := 0
+	for key, a := range p.lately {
+		if now.Sub(a.at) > latelyFor {
+			delete(p.lately, key)
+		}
+		looked++
+		if looked == 8 {
+			return
+		}
+	}
 }
 
 // ran counts one call of the errands as over, and returns those that wait for nothing any more.
@@ -88,25 +125,26 @@ func (p *pool) ran(errands []*errand, err error, abandoned bool) []*errand {
 }
 
 // call makes the requests of one decision side by side, and ends its items when all answers are recorded. All errands
-// are about one entity.
-func (r *Reactor) call(o *order.State, requests []Request, errands ...*errand) {
-	r.calls.expect(errands, len(requests))
-	for _, request := range requests {
-		key := o.ID.String() + "/" + request.Key()
-		if !r.calls.join(key, errands) {
-			continue
-		}
+// are about one entity. It is false, and nothing was begun, if the plan is older than an answer to one of them.
+func (r *Reactor) call(o *order.State, requests []Request, errands ...*errand) bool {
+	keys := make([]string, len(requests))
+	for i, request := range requests {
+		keys[i] = o.ID.String() + "/" + request.Key()
+	}
+	mine, stale := r.calls.join(keys, o.Version(r.spec.Owns), errands)
+	for _, i := range mine {
 		r.metrics.inFlight.Inc()
 		r.background.Go(func() {
 			defer r.metrics.inFlight.Dec()
 			if !r.begin() {
-				r.over(r.calls.leave(key), nil, true)
+				r.over(r.calls.leave(keys[i], 0, time.Time{}), nil, true)
 				return
 			}
 			defer func() { <-r.calls.slots }()
-			r.doAndRecord(key, o, request)
+			r.doAndRecord(keys[i], o, requests[i])
 		})
 	}
+	return !stale
 }
 
 // begin waits for its turn; false if the loop stops before that.
@@ -138,11 +176,16 @@ func (r *Reactor) doAndRecord(key string, o *order.State, request Request) {
 	record, stop := context.WithTimeout(context.Background(), recordTimeout)
 	defer stop()
 	next, err := r.recordUntilStored(record, o.ID, request, answer, callErr)
-	errands := r.calls.leave(key)
+	version := 0
+	if err == nil {
+		version = next.state.Version(r.spec.Owns)
+	}
+	errands := r.calls.leave(key, version, r.deps.Clock())
 	if err != nil {
 		r.deps.Log.Error().Err(err).Stringer("entity_id", o.ID).Str("call", request.Key()).Msg("answer not recorded")
 	} else if len(next.requests) > 0 {
-		r.call(next.state, next.requests, errands...) // they go on waiting, now for these as well
+		// They go on waiting, now for these as well. If they are stale, whoever recorded the answer saw all that we saw.
+		r.call(next.state, next.requests, errands...)
 	}
 	r.over(errands, err, false)
 }

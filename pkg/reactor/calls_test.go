@@ -296,3 +296,35 @@ func TestStoppingFinishesCallsUnderWayAndGivesTheOthersBack(t *testing.T) {
 		w.eventuallyPayments(n, "RefundGranted", "RefundSettled")
 	}
 }
+
+// A plan without an event of its own has no version that fences it: if the answer to its call was recorded after the
+// plan had read the order, the call must not be made again.
+func TestACallIsNotMadeAgainByAPlanThatDidNotSeeItsAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var made, reads atomic.Int32
+	answer, decide := make(chan struct{}), make(chan struct{})
+	s := calling(grants(), reactor.Calls{Do: func(context.Context, *order.State, reactor.Request) (any, error) {
+		made.Add(1)
+		<-answer
+		return nil, nil
+	}})
+	s.Enrich = func(context.Context, []*reactor.Work) error { // between reading and deciding
+		if reads.Add(1) == 2 {
+			<-decide
+		}
+		return nil
+	}
+	w.start(s, quick)
+	w.granted(1, "g1")
+	w.ring(1)
+	w.eventually("the call is under way", func() bool { return made.Load() == 1 })
+	w.ring(1)
+	w.eventually("the second bell has read the order", func() bool { return reads.Load() == 2 })
+	close(answer)
+	w.eventually("the answer is recorded and its bell has ended", func() bool { return w.unacked() == 1 })
+	close(decide)
+	w.settled()
+	assert.Equal(t, int32(1), made.Load())
+	assert.Equal(t, []string{"RefundGranted", "RefundSettled"}, w.payments(1))
+}

@@ -57,9 +57,11 @@ func (r *Reactor) store(ctx context.Context, decisions []decision) ([]*Work, err
 	conflicted := map[int]bool{}
 	var again []*Work
 	for u, outcome := range outcomes {
-		if outcome == eventstore.Conflict {
+		d := decisions[owners[u]]
+		// A repeat that asks for calls was decided by another replica too, and the calls are its own to make.
+		if outcome == eventstore.Conflict || outcome == eventstore.Repeat && len(d.requests) > 0 {
 			conflicted[owners[u]] = true
-			again = append(again, decisions[owners[u]].work)
+			again = append(again, d.work)
 		}
 	}
 	var done []*item
@@ -67,7 +69,11 @@ func (r *Reactor) store(ctx context.Context, decisions []decision) ([]*Work, err
 		switch {
 		case conflicted[i]:
 		case len(d.requests) > 0:
-			r.call(d.state, d.requests, handOver(d.work))
+			if r.call(d.state, d.requests, errandOf(d.work)) {
+				handedOver(d.work)
+			} else {
+				again = append(again, d.work) // the answer came while it was being decided
+			}
 		default:
 			done = append(done, d.work.items...)
 		}

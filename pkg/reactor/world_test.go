@@ -166,6 +166,17 @@ func (w *world) placed(n int, links ...string) {
 	require.Equal(w.t, eventstore.Stored, result.Outcomes[0])
 }
 
+// granted appends a RefundGranted as the small service would, and tells nobody.
+func (w *world) granted(n int, id string) {
+	w.t.Helper()
+	u := eventstore.Unit{Appends: []eventstore.Append{{
+		Entity: orderID(n), Category: event.Payment, Events: event.Of(ident.Named("granted"), time.Now(), &paymentv1.RefundGranted{GrantId: id}),
+	}}}
+	result, err := w.store.Append(context.Background(), "payment", []eventstore.Unit{u}, nil)
+	require.NoError(w.t, err)
+	require.Equal(w.t, eventstore.Stored, result.Outcomes[0])
+}
+
 // payments are the types of the order's payment stream, without their prefix.
 func (w *world) payments(n int) []string {
 	events, err := w.store.Load(context.Background(), []ident.Entity{orderID(n)})

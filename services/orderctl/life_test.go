@@ -115,7 +115,7 @@ func (r running) books(t *testing.T) sandbox.Counts {
 	require.NoError(t, err)
 	answer, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	defer answer.Body.Close() //nolint:errcheck // read only
+	defer answer.Body.Close()
 	var books sandbox.Counts
 	require.NoError(t, json.NewDecoder(answer.Body).Decode(&books))
 	return books
@@ -128,6 +128,7 @@ func TestTheWholeLifeOfAnOrder(t *testing.T) {
 	require.NoError(t, fillShelves(t.Context(), r.ground, demo.Stock(100)))
 	for _, story := range demo.OneOfEach(time.Now()) {
 		t.Run(story.Source+" "+story.Name, func(t *testing.T) {
+			t.Parallel()
 			sent, err := r.sender.Send(t.Context(), []demo.Story{story}, func(int) {})
 			require.NoError(t, err)
 			outcomes, err := demo.Watch(t.Context(), r.pool, sent, lifetime, func(int) {})
@@ -188,7 +189,7 @@ func (r running) mails(t *testing.T, to string) int {
 	require.NoError(t, err)
 	answer, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	defer answer.Body.Close() //nolint:errcheck // read only
+	defer answer.Body.Close()
 	var page struct {
 		Mails []json.RawMessage `json:"mails"`
 	}

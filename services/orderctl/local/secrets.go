@@ -29,8 +29,8 @@ func (g *Ground) lock(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("lock the data folder: %w", err)
 	}
-	g.onClose(func() { _ = file.Close() })                                                 // which lets go of the lock
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a file descriptor is small
+	g.onClose(func() { _ = file.Close() }) // which lets go of the lock
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return fmt.Errorf("another orderctl runs on %s: stop it, or choose another folder with --data", g.Dir)
 	}
 	return nil
@@ -81,7 +81,7 @@ func freshSecrets() sandboxSecrets {
 
 func random(n int) []byte {
 	b := make([]byte, n)
-	rand.Read(b) //nolint:errcheck,gosec // crypto/rand.Read never fails since Go 1.24
+	rand.Read(b) // never fails
 	return b
 }
 
