@@ -96,10 +96,13 @@ func (r *Reactor) Run(ctx context.Context) error {
 	for _, help := range []func(context.Context){r.ringTimers, r.sweepOutbox, r.sweepEntities, r.flushPublished, r.keepInHand} {
 		helpers.Go(func() { help(ctx) })
 	}
-	r.loop(ctx, work)
 	for _, c := range consuming {
-		helpers.Go(c.Drain)
+		helpers.Go(func() {
+			<-ctx.Done() // at once, not when the loop is done: what is given back would only come again
+			c.Drain()
+		})
 	}
+	r.loop(ctx, work)
 	helpers.Wait()
 	r.finishInbox(work)
 	r.background.Wait()

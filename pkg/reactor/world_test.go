@@ -81,17 +81,26 @@ var quick = reactor.Pace{Pause: func(int) time.Duration { return time.Millisecon
 // start runs a replica. The returned function stops it and waits; stopping twice is fine.
 func (w *world) start(s reactor.Spec, pace reactor.Pace) (stop func()) {
 	w.t.Helper()
+	tell, wait := w.begin(s, pace)
+	return func() {
+		tell()
+		wait()
+	}
+}
+
+// begin runs a replica. It is told to stop by one function, and stops while the other one waits.
+func (w *world) begin(s reactor.Spec, pace reactor.Pace) (tell, wait func()) {
+	w.t.Helper()
 	r := reactor.New(s, reactor.Deps{Store: w.store, JS: w.js, Bus: w.bus, Log: zerolog.Nop()})
 	r.Hurry(pace)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { assert.NoError(w.t, r.Run(ctx)) })
-	stop = func() {
+	w.t.Cleanup(func() {
 		cancel()
 		running.Wait()
-	}
-	w.t.Cleanup(stop)
-	return stop
+	})
+	return cancel, running.Wait
 }
 
 func orderID(n int) ident.Entity { return ident.Order("checkout", "default", fmt.Sprint(n)) }
