@@ -42,10 +42,22 @@ type StreamOptions struct {
 	Replicas int // 1 or 3
 	// MaxIntakeBytes and MaxEventsBytes bound the disk; 0 means 10 GiB and 2 GiB.
 	MaxIntakeBytes, MaxEventsBytes int64
+	// EventsInMemory keeps doorbells off the disk, where each one costs a sync: for a single server, with which they are
+	// lost and rung again by the sweep of every service's next start.
+	EventsInMemory bool
+}
+
+// eventsStorage is where doorbells are kept, and how many bytes of them.
+func (o StreamOptions) eventsStorage() (jetstream.StorageType, int64) {
+	if o.EventsInMemory {
+		return jetstream.MemoryStorage, orDefault(o.MaxEventsBytes, 256<<20)
+	}
+	return jetstream.FileStorage, orDefault(o.MaxEventsBytes, 2<<30)
 }
 
 func streams(o StreamOptions) []jetstream.StreamConfig {
 	replicas := max(o.Replicas, 1)
+	events, eventsBytes := o.eventsStorage()
 	return []jetstream.StreamConfig{
 		{
 			Name: Intake, Subjects: []string{"intake.>"}, Description: "Deliveries: verified webhooks with what was read out of them.",
@@ -56,7 +68,7 @@ func streams(o StreamOptions) []jetstream.StreamConfig {
 		{
 			Name: Events, Subjects: []string{"events.>"}, Description: "Doorbells: what was appended to the event store.",
 			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld, MaxAge: 24 * time.Hour,
-			MaxBytes: orDefault(o.MaxEventsBytes, 2<<30), MaxMsgs: -1, Storage: jetstream.FileStorage, Replicas: replicas,
+			MaxBytes: eventsBytes, MaxMsgs: -1, Storage: events, Replicas: replicas,
 			Duplicates: 2 * time.Minute, AllowAtomicPublish: true, AllowDirect: true,
 		},
 		{

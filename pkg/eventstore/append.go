@@ -50,6 +50,9 @@ type Appended struct {
 // An event's id is computed from service, stream, cause, type and ordinal, so that the same decision made twice is
 // known as a repeat.
 func (s *Store) Append(ctx context.Context, service string, units []Unit, published []OutboxID) (Appended, error) {
+	if err := s.vaultKeys(ctx, units); err != nil {
+		return Appended{}, err
+	}
 	prepared := make([]*prepared, len(units))
 	for i, u := range units {
 		p, err := s.prepare(ctx, service, u)
@@ -67,6 +70,22 @@ func (s *Store) Append(ctx context.Context, service string, units []Unit, publis
 			return Appended{}, err
 		}
 	}
+}
+
+// vaultKeys makes the keys that the batch seals with at once: one by one each would be a transaction.
+func (s *Store) vaultKeys(ctx context.Context, units []Unit) error {
+	var ids []ident.Entity
+	for _, u := range units {
+		for _, a := range u.Appends {
+			if slices.ContainsFunc(a.Events, func(e event.New) bool { return e.Personal != nil }) {
+				ids = append(ids, a.Entity)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return s.vault.Make(ctx, ids)
 }
 
 // errConflict says that some stream was not where a unit expected it.

@@ -50,11 +50,11 @@ func (r *Reactor) offer(ctx context.Context, it *item) bool {
 	}
 }
 
-// The sweep looks again at what moved lately, at start and now and then: it heals doorbells that were lost after they
-// were told (EVENTS keeps a day). It goes slowly, and once a day over everything.
+// The sweep looks again at what moved since the last one, at start and every hour, and once a day at everything. It
+// heals doorbells that were lost after they were told, with the broker that kept them or because they were not heard
+// for longer than EVENTS keeps them.
 const (
 	sweepEvery  = time.Hour
-	sweepBack   = 2 * time.Hour
 	sweepAll    = 24
 	sweepAtOnce = 5000
 )
@@ -62,21 +62,32 @@ const (
 func (r *Reactor) sweepEntities(ctx context.Context) {
 	round := 0
 	every(ctx, r.pace.sweepEvery, func() {
-		since := r.deps.Clock().Add(-sweepBack)
-		if round%sweepAll == sweepAll-1 {
-			since = time.Time{}
-		}
 		round++
-		if err := r.sweepSince(ctx, since); err != nil && ctx.Err() == nil {
+		if err := r.sweep(ctx, round%sweepAll == 0); err != nil && ctx.Err() == nil {
 			r.deps.Log.Warn().Err(err).Msg("sweep")
 		}
 	})
 }
 
-func (r *Reactor) sweepSince(ctx context.Context, since time.Time) error {
+func (r *Reactor) sweep(ctx context.Context, all bool) error {
 	if len(r.spec.Rings) == 0 {
 		return nil
 	}
+	began := r.deps.Clock()
+	since, err := r.deps.Store.SweepSince(ctx, r.spec.Service)
+	if err != nil {
+		return err
+	}
+	if all {
+		since = time.Time{}
+	}
+	if err := r.sweepSince(ctx, since); err != nil {
+		return err
+	}
+	return r.deps.Store.MarkSwept(ctx, r.spec.Service, began)
+}
+
+func (r *Reactor) sweepSince(ctx context.Context, since time.Time) error {
 	var after ident.Entity
 	for {
 		ids, err := r.deps.Store.Moved(ctx, r.spec.Owns, since, after, sweepAtOnce)
@@ -86,7 +97,7 @@ func (r *Reactor) sweepSince(ctx context.Context, since time.Time) error {
 		for _, id := range ids {
 			it := &item{entity: id, trigger: Trigger{Kind: Ring, Cause: ident.Named("sweep", r.spec.Service, id.String()), At: r.deps.Clock()}}
 			if !r.offer(ctx, it) {
-				return nil
+				return ctx.Err()
 			}
 		}
 		after = ids[len(ids)-1]

@@ -180,10 +180,8 @@ func (v *Vault) key(ctx context.Context, id ident.Entity, create bool) (cipher.A
 // load reads the wrapped key. If it is to be made, whoever is first wins and the others read what he wrote.
 func (v *Vault) load(ctx context.Context, id ident.Entity, create bool) ([]byte, error) {
 	if create {
-		raw := [keySize]byte{}
-		rand.Read(raw[:]) // never fails since Go 1.24
 		_, err := v.pool.Exec(ctx, `INSERT INTO orderflow.keys (entity_id, wrapped) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
-			uuid.UUID(id), v.wrap(id, raw[:]))
+			uuid.UUID(id), v.wrap(id, fresh()))
 		if err != nil {
 			return nil, fmt.Errorf("make the key of %s: %w", id, err)
 		}
@@ -197,6 +195,12 @@ func (v *Vault) load(ctx context.Context, id ident.Entity, create bool) ([]byte,
 		return nil, fmt.Errorf("read the key of %s: %w", id, err)
 	}
 	return wrapped, nil
+}
+
+func fresh() []byte {
+	raw := make([]byte, keySize)
+	rand.Read(raw) // never fails since Go 1.24
+	return raw
 }
 
 func (v *Vault) wrap(id ident.Entity, raw []byte) []byte {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -255,4 +256,39 @@ func TestNoTableHoldsAPersonInTheOpen(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestManyKeysAreMadeAtOnceAndNeverAnew(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	pool := testkit.DB(t)
+	one, other := testkit.Vault(t, pool), testkit.Vault(t, pool)
+	var ids []ident.Entity
+	for n := range 50 {
+		ids = append(ids, ident.Order("checkout", "default", fmt.Sprint(n)))
+	}
+	before, err := one.SealBytes(ctx, ids[7], []byte("before"))
+	require.NoError(t, err)
+	require.NoError(t, one.Erase(ctx, ids[8]))
+	var both sync.WaitGroup
+	errs := make([]error, 2)
+	both.Go(func() { errs[0] = one.Make(ctx, append(slices.Clone(ids), ids...)) })
+	both.Go(func() {
+		backwards := slices.Clone(ids)
+		slices.Reverse(backwards)
+		errs[1] = other.Make(ctx, backwards)
+	})
+	both.Wait()
+	require.NoError(t, errors.Join(errs...))
+	for n, id := range ids {
+		sealed, err := one.SealBytes(ctx, id, []byte("x"))
+		require.NoError(t, err)
+		plain, erased, err := other.OpenBytes(ctx, id, sealed)
+		require.NoError(t, err, "both have the same key of order %d", n)
+		assert.Equal(t, n == 8, erased)
+		assert.Equal(t, n != 8, string(plain) == "x")
+	}
+	plain, _, err := other.OpenBytes(ctx, ids[7], before)
+	require.NoError(t, err)
+	assert.Equal(t, "before", string(plain))
 }

@@ -26,7 +26,7 @@ func provision(ctx context.Context, g *local.Ground) error {
 		return err
 	}
 	return withBroker(ctx, g, func(js jetstream.JetStream) error {
-		return bus.Provision(ctx, js, bus.StreamOptions{})
+		return bus.Provision(ctx, js, bus.StreamOptions{EventsInMemory: g.Embedded})
 	})
 }
 

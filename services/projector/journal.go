@@ -206,22 +206,23 @@ func distinct(deliveries []*intakev1.Delivery) []*intakev1.Delivery {
 	return out
 }
 
-// sealers is how many bodies are sealed at once: each makes its key in the database.
-const sealers = 4
-
 // seal encrypts every body under a key of its own, so that one delivery can be erased and others stay.
 func (j *journal) seal(ctx context.Context, deliveries []*intakev1.Delivery) ([]*typev1.Sealed, error) {
-	sealed, errs := make([]*typev1.Sealed, len(deliveries)), make([]error, sealers)
-	var wg sync.WaitGroup
-	for w := range sealers {
-		wg.Go(func() {
-			for i := w; i < len(deliveries) && errs[w] == nil; i += sealers {
-				sealed[i], errs[w] = j.vault.SealBytes(ctx, ident.Entity(deliveries[i].GetId()), deliveries[i].GetBody())
-			}
-		})
+	ids := make([]ident.Entity, len(deliveries))
+	for i, d := range deliveries {
+		ids[i] = ident.Entity(d.GetId())
 	}
-	wg.Wait()
-	return sealed, errors.Join(errs...)
+	if err := j.vault.Make(ctx, ids); err != nil {
+		return nil, err
+	}
+	sealed := make([]*typev1.Sealed, len(deliveries))
+	for i, d := range deliveries {
+		var err error
+		if sealed[i], err = j.vault.SealBytes(ctx, ids[i], d.GetBody()); err != nil {
+			return nil, err
+		}
+	}
+	return sealed, nil
 }
 
 // The window around a delivery's own time keeps the look for repeats to a handful of partitions, whenever it is made.

@@ -12,11 +12,10 @@ import (
 	"github.com/orderflow/orderflow/pkg/ident"
 )
 
-// The sweep finds entities whose bell was lost: at start and every hour those that moved lately, once a day all of
-// them. It asks the event store, never the tables it is to heal, and rings only for what is behind.
+// The sweep finds entities whose bell was lost: at start and every hour those that moved since the last sweep, once a
+// day all of them. It asks the event store, never the tables it is to heal, and rings only for what is behind.
 const (
 	sweepEvery  = time.Hour
-	sweepBack   = 2 * time.Hour
 	sweepAll    = 24
 	sweepAtOnce = batchMost
 )
@@ -44,15 +43,21 @@ func (c *collector) sweepRound(ctx context.Context, round int) error {
 	if err := c.pool.QueryRow(ctx, `SELECT fold_version FROM projection.generation`).Scan(&swept); err != nil {
 		return fmt.Errorf("read the version of the last sweep: %w", err)
 	}
-	since := c.clock().Add(-sweepBack)
-	all := swept < FoldVersion || round%sweepAll == sweepAll-1
-	if all {
+	began := c.clock()
+	since, err := c.store.SweepSince(ctx, "projector")
+	if err != nil {
+		return err
+	}
+	if swept < FoldVersion || round%sweepAll == sweepAll-1 {
 		since = time.Time{}
 	}
 	for _, category := range []event.Category{event.Order, event.Stock} {
 		if err := c.sweepSince(ctx, category, since); err != nil {
 			return err
 		}
+	}
+	if err := c.store.MarkSwept(ctx, "projector", began); err != nil {
+		return err
 	}
 	if swept < FoldVersion {
 		_, err := c.pool.Exec(ctx, `UPDATE projection.generation SET fold_version = greatest(fold_version, $1)`, FoldVersion)

@@ -48,7 +48,9 @@ func (o Options) LogFile() string { return filepath.Join(o.Dir, "log.json") }
 type Ground struct {
 	Options
 	// Fresh says that the folder was made by this start.
-	Fresh                bool
+	Fresh bool
+	// Embedded says that the NATS server is this process's own.
+	Embedded             bool
 	DatabaseURL, NATSURL string
 
 	environ   map[string]string
@@ -147,7 +149,7 @@ func (g *Ground) broker(context.Context) error {
 		return err
 	}
 	g.onClose(server.Stop)
-	g.NATSURL = server.URL()
+	g.NATSURL, g.Embedded = server.URL(), true
 	g.environ["NATS_URL"] = g.NATSURL
 	g.natsOpts = []nats.Option{server.InProcess()}
 	return nil
