@@ -40,7 +40,7 @@ func (x *reading) described() {
 	if updated == nil {
 		updated = x.at
 	}
-	if placed == nil && x.topic == "order.created" {
+	if placed == nil && x.topic != "order.updated" { // what is told for the first time was placed just now
 		placed = x.at
 	}
 	x.fact(nil, &intakev1.Fact{Body: &intakev1.Fact_OrderDescribed{OrderDescribed: &intakev1.OrderDescribed{
