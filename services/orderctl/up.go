@@ -81,8 +81,8 @@ func (f *upFlags) run(c *cobra.Command) error {
 }
 
 // serve runs the services and, beside them, what was asked for once they are ready.
-func (f *upFlags) serve(ctx context.Context, ground *local.Ground, out io.Writer) error {
-	ctx, stop := context.WithCancel(ctx)
+func (f *upFlags) serve(asked context.Context, ground *local.Ground, out io.Writer) error {
+	ctx, stop := context.WithCancel(asked)
 	defer stop()
 	result := make(chan error, 1)
 	options := ground.HostOptions()
@@ -95,6 +95,8 @@ func (f *upFlags) serve(ctx context.Context, ground *local.Ground, out io.Writer
 			}
 		}()
 	}
+	told := context.AfterFunc(asked, func() { fmt.Fprintln(out, "Stopping: what is in hand is finished first. Ctrl-C again stops at once.") })
+	defer told()
 	err := host.Run(ctx, f.services(), options)
 	ground.Forget()
 	select {
