@@ -208,6 +208,13 @@ type config struct {
 
 func (c *config) Check() error { return c.wrong }
 
+func (c *config) CheckEnviron(environ map[string]string) error {
+	if environ["A_SECRET_EU"] == "wrong" {
+		return errors.New("A_SECRET_EU is wrong")
+	}
+	return nil
+}
+
 func TestSettingsThatAreMissingOrWrongAreToldAtOnce(t *testing.T) {
 	t.Parallel()
 	service := idle("a", func() {})
@@ -233,6 +240,14 @@ func TestAnEmptySettingMeansItsDefaultAndCheckIsAsked(t *testing.T) {
 	require.ErrorContains(t, p.end(t), "A_LIMIT is less than nothing")
 	assert.Equal(t, 5*time.Second, c.Delay)
 	assert.Equal(t, -1, c.Limit)
+}
+
+func TestEveryLineThatIsWrongStandsOnItsOwn(t *testing.T) {
+	t.Parallel()
+	service := idle("a", func() {})
+	service.Config = &config{wrong: errors.Join(errors.New("A_LIMIT is wrong"), errors.New("A_DELAY is wrong\n  and so is A_B"))}
+	p := start(t, map[string]string{"A_SECRET": "x", "A_SECRET_EU": "wrong"}, service)
+	require.EqualError(t, p.end(t), "the settings are not complete:\n  A_LIMIT is wrong\n  A_DELAY is wrong\n  and so is A_B\n  A_SECRET_EU is wrong")
 }
 
 func TestServicesNeedNamesOfTheirOwn(t *testing.T) {

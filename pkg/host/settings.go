@@ -56,9 +56,14 @@ func together(errs []error) error {
 	seen := map[string]bool{}
 	var lines []string
 	for _, err := range errs {
-		if err != nil && !seen[err.Error()] {
-			seen[err.Error()] = true
-			lines = append(lines, err.Error())
+		if err == nil {
+			continue
+		}
+		for line := range strings.Lines(err.Error()) { // a service may have joined several
+			if line = strings.TrimSpace(line); line != "" && !seen[line] {
+				seen[line] = true
+				lines = append(lines, line)
+			}
 		}
 	}
 	if len(lines) == 0 {
@@ -70,6 +75,11 @@ func together(errs []error) error {
 // Checker is a config that knows what must hold beyond the types of its fields.
 type Checker interface{ Check() error }
 
+// EnvironChecker is a config with settings whose names are not known beforehand: it looks for them in the environment.
+type EnvironChecker interface {
+	CheckEnviron(environ map[string]string) error
+}
+
 func read(environ map[string]string, config any) error {
 	err := env.ParseWithOptions(config, env.Options{Environment: present(environ)})
 	var all env.AggregateError
@@ -78,15 +88,19 @@ func read(environ map[string]string, config any) error {
 		for i, e := range all.Errors {
 			lines[i] = words(e, config)
 		}
-		return errors.New(strings.Join(lines, "\n  "))
+		return errors.New(strings.Join(lines, "\n"))
 	}
 	if err != nil {
 		return err
 	}
+	var errs []error
 	if c, ok := config.(Checker); ok {
-		return c.Check()
+		errs = append(errs, c.Check())
 	}
-	return nil
+	if c, ok := config.(EnvironChecker); ok {
+		errs = append(errs, c.CheckEnviron(environ))
+	}
+	return errors.Join(errs...)
 }
 
 // present leaves out what is set to nothing: an empty setting means its default.

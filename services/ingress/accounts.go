@@ -84,7 +84,8 @@ func settleSource(c *Config, s source.Source, environ map[string]string) (map[st
 		errs = append(errs, err)
 	}
 	others := accountsIn(environ, secret+"_")
-	if len(base.secrets) > 0 || len(others) == 0 {
+	_, named := environ[secret] // set to nothing is a mistake, not an account that is not wanted
+	if named || len(base.secrets) > 0 || len(others) == 0 {
 		add(defaultAccount, secret, base.secrets)
 	}
 	for _, suffix := range others {

@@ -52,6 +52,23 @@ func TestASourceMayHaveNamedAccountsOnly(t *testing.T) {
 	assert.False(t, ok)
 	_, ok = all.find("shopify", "eu")
 	assert.True(t, ok)
+
+	_, err = settle(c, map[string]string{"SHOPIFY_WEBHOOK_SECRET_EU": "secret", "SHOPIFY_WEBHOOK_SECRET": ""})
+	require.ErrorContains(t, err, "SHOPIFY_WEBHOOK_SECRET is not set", "a secret that is empty is no account that is not wanted")
+}
+
+// The host asks for both before it connects to anything, so that whoever sets up a process is told everything at once.
+func TestSecretsAreAskedForTogetherWithEverythingElse(t *testing.T) {
+	t.Parallel()
+	err := host.Run(t.Context(), []host.Service{Service()}, host.Options{
+		Environ: map[string]string{"INGRESS_MAX_BODY": "10", "CHECKOUT_WEBHOOK_SECRET": "whsec_badly-made"},
+	})
+	for _, want := range []string{
+		"NATS_URL is not set", "INGRESS_MAX_BODY", "STRIPE_WEBHOOK_SECRET is not set", "SHOPIFY_WEBHOOK_SECRET is not set",
+		"WOOCOMMERCE_WEBHOOK_SECRET is not set", "CHECKOUT_WEBHOOK_SECRET: it has to be",
+	} {
+		require.ErrorContains(t, err, "\n  "+want)
+	}
 }
 
 func TestEverythingWrongIsToldAtOnceAndNoSecretIs(t *testing.T) {

@@ -49,6 +49,12 @@ func (c *Config) Check() error {
 	return errors.Join(errs...)
 }
 
+// CheckEnviron says everything that cannot be meant about accounts, of which the environment may name any number.
+func (c *Config) CheckEnviron(environ map[string]string) error {
+	_, err := settle(c, environ)
+	return err
+}
+
 // own is what a source's settings for the account "default" are.
 type own struct {
 	secrets []string

@@ -24,7 +24,7 @@ func Service() host.Service {
 func start(config *Config, d host.Deps) ([]host.Task, error) {
 	all, err := settle(config, d.Environ)
 	if err != nil {
-		return nil, fmt.Errorf("the settings are not complete:\n%w", err)
+		return nil, err
 	}
 	most := d.JS.Conn().MaxPayload() - overhead
 	if most < config.MaxBody {
