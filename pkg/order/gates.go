@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orderflow/orderflow/pkg/money"
+
 	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
 )
 
@@ -22,10 +24,15 @@ type Gate struct {
 	Deadline time.Time
 }
 
-// Gates are all gates of the release, open and closed, in the order in which people ask. Deadlines that depend on
-// settings are the orders service's to enforce: it places a hold or closes the order when one passes.
+// Gates are all gates of the release, open and closed, in the order in which people ask. An order that has ended, or was
+// imported, waits at none but the first two, which say so. Deadlines that depend on settings are the orders service's to
+// enforce: it places a hold or closes the order when one passes.
 func (s *State) Gates() []Gate {
-	gates := []Gate{s.placedGate(), s.runningGate(), s.fraudGate(), s.paymentGate(), s.stockGate()}
+	gates := []Gate{s.placedGate(), s.runningGate()}
+	if s.Order.Historic || s.Order.Ended() || s.Order.Completed {
+		return gates
+	}
+	gates = append(gates, s.fraudGate(), s.paymentGate(), s.stockGate())
 	for _, h := range s.Order.Holds {
 		gates = append(gates, Gate{
 			Name: "hold:" + HoldName(h.Kind), WaitsFor: holdWords(h), Who: "an operator", Since: h.Since, Deadline: h.Deadline,
@@ -90,10 +97,7 @@ func (s *State) fraudGate() Gate {
 	case s.Fraud.Rejected():
 		g.WaitsFor, g.Who = "nothing: the order was rejected", "nobody"
 	case s.Fraud.Scored:
-		g.WaitsFor = fmt.Sprintf("a person's review: its risk is 0.%03d", s.Fraud.ScoreMillis)
-		if s.Fraud.ScoreMillis >= 1000 {
-			g.WaitsFor = "a person's review: its risk is 1.000"
-		}
+		g.WaitsFor = "a person's review: its risk is " + Score(s.Fraud.ScoreMillis)
 		g.Who, g.Since = "an operator", s.Fraud.ScoredAt
 	default:
 		g.WaitsFor, g.Who = "its risk score", "fraud"
@@ -114,7 +118,7 @@ func (s *State) paymentGate() Gate {
 	case f.Captured == 0 && f.Authorized > 0:
 		g.WaitsFor, g.Who = "the capture of an authorised payment", "the shop"
 	default:
-		g.WaitsFor, g.Who = fmt.Sprintf("%d minor units of %s that are still due", f.Due(), f.Currency), "the customer"
+		g.WaitsFor, g.Who = money.FromProto(f.Money(f.Due())).String()+" that are still due", "the customer"
 	}
 	return g
 }
@@ -141,6 +145,9 @@ func (s *State) stockGate() Gate {
 func HoldName(k orderv1.HoldKind) string {
 	return strings.ToLower(strings.TrimPrefix(k.String(), "HOLD_KIND_"))
 }
+
+// Score is a number of thousandths as people write it: 0.650.
+func Score(thousandths int) string { return fmt.Sprintf("%d.%03d", thousandths/1000, thousandths%1000) }
 
 func holdWords(h Hold) string {
 	if h.Detail != "" {

@@ -163,6 +163,50 @@ func TestTheReleaseGate(t *testing.T) {
 	}
 }
 
+// What a gate waits for is said as people say it: amounts exact in the currency's own exponent, risks as fractions.
+func TestGatesSpeakToPeople(t *testing.T) {
+	t.Parallel()
+	dinars := &orderv1.OrderPlaced{Description: &orderv1.Description{
+		Currency: "KWD", Totals: &typev1.Totals{Total: &typev1.Money{MinorUnits: 12_345, Currency: "KWD"}},
+	}}
+	for name, c := range map[string]struct {
+		events []proto.Message
+		gate   string
+		want   string
+	}{
+		"nothing paid":         {[]proto.Message{placed(5000)}, "payment", "USD 50.00 that are still due"},
+		"paid in part":         {[]proto.Message{placed(5000), captured(4999, "pi_1")}, "payment", "USD 0.01 that are still due"},
+		"three digits":         {[]proto.Message{dinars}, "payment", "KWD 12.345 that are still due"},
+		"a risk":               {[]proto.Message{placed(50), &fraudv1.OrderScored{Verdict: fraudv1.Verdict_VERDICT_REVIEW, ScoreMillis: 850}}, "fraud", "a person's review: its risk is 0.850"},
+		"the highest there is": {[]proto.Message{placed(50), &fraudv1.OrderScored{Verdict: fraudv1.Verdict_VERDICT_REVIEW, ScoreMillis: 1000}}, "fraud", "a person's review: its risk is 1.000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			said := map[string]string{}
+			for _, g := range fold(t, c.events...).Gates() {
+				said[g.Name] = g.WaitsFor
+			}
+			assert.Equal(t, c.want, said[c.gate])
+		})
+	}
+}
+
+// Nobody has to move for what has ended: it waits at no gate but the one that says so, whatever stayed open behind it.
+func TestWhatHasEndedWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	held := &orderv1.HoldPlaced{Kind: orderv1.HoldKind_HOLD_KIND_FRAUD, Reason: "score_above_limit"}
+	for name, end := range map[string]proto.Message{
+		"cancelled": &orderv1.OrderCancelled{}, "expired": &orderv1.OrderExpired{}, "completed": &orderv1.OrderCompleted{},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, g := range fold(t, placed(50), held, end).Gates() {
+				assert.True(t, g.Open || g.Who == "nobody", "%s waits for %s by %s", g.Name, g.WaitsFor, g.Who)
+			}
+		})
+	}
+}
+
 func TestShippedIsTheFirstScanAndNotTheLabel(t *testing.T) {
 	t.Parallel()
 	label := &fulfillmentv1.LabelPurchased{ShipmentId: id.String() + "/1", Carrier: "sandbox", TrackingNumber: "SB1"}

@@ -1,7 +1,6 @@
 package orderctl
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/orderflow/orderflow/pkg/money"
@@ -294,21 +293,16 @@ func fraudOf(o *order.State) *fraudView {
 	if !o.Fraud.Scored && o.Fraud.Review == fraudv1.Verdict_VERDICT_UNSPECIFIED {
 		return nil
 	}
-	v := &fraudView{Score: thousandths(o.Fraud.ScoreMillis), Verdict: tail(o.Fraud.Verdict, "VERDICT_"), ReviewBy: o.Fraud.ReviewBy}
+	v := &fraudView{Score: order.Score(o.Fraud.ScoreMillis), Verdict: tail(o.Fraud.Verdict, "VERDICT_"), ReviewBy: o.Fraud.ReviewBy}
 	if o.Fraud.Review != fraudv1.Verdict_VERDICT_UNSPECIFIED {
 		v.Review = tail(o.Fraud.Review, "VERDICT_")
 	}
 	for _, f := range o.Fraud.Factors {
 		v.Factors = append(v.Factors, factorView{
-			f.GetName(), thousandths(int(f.GetScoreMillis())), thousandths(int(f.GetWeightMillis())), f.GetReasons(),
+			f.GetName(), order.Score(int(f.GetScoreMillis())), order.Score(int(f.GetWeightMillis())), f.GetReasons(),
 		})
 	}
 	return v
-}
-
-// thousandths is a score as people write it: 0.650.
-func thousandths(n int) string {
-	return fmt.Sprintf("%d.%03d", n/1000, n%1000)
 }
 
 // total is what an order costs, with its currency.

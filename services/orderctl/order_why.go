@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/orderflow/orderflow/pkg/money"
 	"github.com/orderflow/orderflow/pkg/order"
 )
 
@@ -98,20 +97,11 @@ func why(c *cobra.Command, s *system, f found, m moment) error {
 func gatesOf(o *order.State) []gateView {
 	var views []gateView
 	for _, g := range o.Gates() {
-		v := gateView{Name: g.Name, Open: g.Open, WaitsFor: g.WaitsFor, Who: g.Who, Since: optional(g.Since), Deadline: optional(g.Deadline)}
-		if g.Name == "payment" && !g.Open && stillDue(o) {
-			f := o.Funds()
-			v.WaitsFor = money.Amount{Minor: f.Due(), Currency: f.Currency}.String() + " that are still due"
-		}
-		views = append(views, v)
+		views = append(views, gateView{
+			Name: g.Name, Open: g.Open, WaitsFor: g.WaitsFor, Who: g.Who, Since: optional(g.Since), Deadline: optional(g.Deadline),
+		})
 	}
 	return views
-}
-
-// stillDue says that the payment gate waits for nothing but the customer's money.
-func stillDue(o *order.State) bool {
-	f := o.Funds()
-	return o.Order.Placed && !o.ForeignFunds() && f.Disputed == 0 && f.ChargedBy == 0 && (f.Captured > 0 || f.Authorized == 0)
 }
 
 // sentenceOf is where the order stands, in one sentence.

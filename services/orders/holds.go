@@ -66,7 +66,7 @@ func (r Rules) questions(d *draft) []question {
 		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_ADDRESS, "no_address", "there is no address to ship to"})
 	}
 	if o.Fraud.Scored && !o.Fraud.Cleared() {
-		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_FRAUD, "score_above_limit", fmt.Sprintf("its risk of %d thousandths needs a review", o.Fraud.ScoreMillis)})
+		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_FRAUD, "score_above_limit", "its risk of " + order.Score(o.Fraud.ScoreMillis) + " needs a review"})
 	}
 	if o.ForeignFunds() {
 		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_PAYMENT, "currency_mismatch", "money came in another currency than the order's"})
