@@ -79,8 +79,9 @@ func (d *draft) settle() {
 	}
 }
 
-// duplicates finds payments that the others already cover, newest first, and gives them back. Only what the provider
-// itself reported under names of its own counts, on both sides of the comparison; what a bank disputes covers nothing.
+// duplicates finds payments that pay once more what the others already cover, newest first, and gives them back. Only
+// what the provider itself reported under names of its own counts, on both sides of the comparison; what a bank disputes
+// covers nothing.
 func (d *draft) duplicates() {
 	f := d.state.Funds()
 	if f.Total <= 0 {
@@ -96,7 +97,7 @@ func (d *draft) duplicates() {
 	})
 	for _, p := range candidates {
 		without := order.Add(min(kept, d.state.Funds().Net()), -p.SurelyLeft())
-		if without < f.Total || p.Refunded > 0 {
+		if without < f.Total || p.Refunded > 0 || !again(p, candidates, f.Total) {
 			continue
 		}
 		kept = order.Add(kept, -p.SurelyLeft())
@@ -104,6 +105,14 @@ func (d *draft) duplicates() {
 		d.emit(&paymentv1.DuplicatePaymentDetected{Names: p.Names, Amount: amount})
 		d.emit(&paymentv1.RefundGranted{GrantId: "duplicate:" + p.Names[0], Names: p.Names, Amount: amount, Reason: "duplicate"})
 	}
+}
+
+// again says that a payment pays what was paid before: the whole order, or a part of the amount of another payment. Any
+// other amount may be meant for an edit of which the shop has not told us yet, and stays.
+func again(p order.SinglePayment, all []order.SinglePayment, total int64) bool {
+	return p.SurelyLeft() >= total || slices.ContainsFunc(all, func(o order.SinglePayment) bool {
+		return !o.Is(p.Names) && o.SurelyLeft() == p.SurelyLeft()
+	})
 }
 
 // ours are the payments that we may give back: the provider itself reported them under a name, just now and not from

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
 	"github.com/orderflow/orderflow/pkg/event"
@@ -16,6 +17,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/reactor"
 
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
+	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
 )
 
@@ -202,6 +204,26 @@ func TestTheNewerOfTwoPaymentsGoesBack(t *testing.T) {
 		s := live(t, live(t, order.New(id), triggers...).With(event.Order, event.New{Message: placed(50)}), ring)
 		assert.Equal(t, [][]string{{"pi_1"}}, s.Payment.Duplicates)
 		assert.Zero(t, s.Funds().Due())
+	}
+}
+
+// An order that is raised and whose difference is paid by itself is paid, whichever of both is told first: nothing goes
+// back.
+func TestTheDifferenceOfAnEditIsNoDuplicate(t *testing.T) {
+	t.Parallel()
+	first, rest := at(noon.Add(-time.Minute), paid(50, "pi_1")), paid(20, "pi_2")
+	rest.Cause, rest.Report = ident.Named("rest"), ident.Named("rest")
+	description := placed(70).GetDescription()
+	description.UpdatedAt = timestamppb.New(noon)
+	raised := event.New{Message: &orderv1.OrderEdited{Description: description}}
+	before := live(t, order.New(id).With(event.Order, event.New{Message: placed(50)}), first)
+	for name, s := range map[string]*order.State{
+		"edited first": live(t, before.With(event.Order, raised), ring, rest),
+		"paid first":   live(t, live(t, before, rest).With(event.Order, raised), ring),
+	} {
+		assert.Empty(t, s.Payment.Grants, name)
+		assert.Zero(t, s.Funds().Due(), name)
+		assert.Equal(t, "paid", s.PaymentStatus(), name)
 	}
 }
 
