@@ -11,7 +11,7 @@
 //	timeline.go      one row per event; summary.go says it in words
 //	collect.go       bells → entities → load → fold → write → ack; sweep.go looks for bells that were lost
 //	write.go         a guarded upsert and the rows that belong to it
-//	rebuild.go       everything anew beside the live tables, then a swap behind the views
+//	rebuild.go       everything anew beside the live tables (rebuild_fill.go), then a swap behind the views (rebuild_swap.go)
 //	verify.go        are the tables what the events come to?
 //	journal.go       every delivery, kept as it came
 //
