@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/pkg/web"
@@ -17,14 +19,19 @@ func Service() host.Service {
 	return host.Service{
 		Name: "ingress", About: "takes signed webhooks and keeps each one in JetStream before it says so",
 		Config: config, Broker: true, Front: true,
-		Start: func(_ context.Context, d host.Deps) ([]host.Task, error) { return start(config, d) },
+		Start: func(ctx context.Context, d host.Deps) ([]host.Task, error) { return start(ctx, config, d) },
 	}
 }
 
-func start(config *Config, d host.Deps) ([]host.Task, error) {
+func start(ctx context.Context, config *Config, d host.Deps) ([]host.Task, error) {
 	all, err := settle(config, d.Environ)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := d.JS.Stream(ctx, bus.Intake); errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, fmt.Errorf("stream %s is missing; orderctl provision makes it", bus.Intake)
+	} else if err != nil {
+		return nil, fmt.Errorf("look for stream %s: %w", bus.Intake, err)
 	}
 	most := d.JS.Conn().MaxPayload() - overhead
 	if most < config.MaxBody {

@@ -87,7 +87,7 @@ func serve(t *testing.T, change ...func(*Config)) *server {
 	for _, f := range change {
 		f(c)
 	}
-	tasks, err := start(c, host.Deps{
+	tasks, err := start(t.Context(), c, host.Deps{
 		JS: s.js, Bus: bus.NewPublisher(s.js), Log: zerolog.New(s.log).Level(zerolog.DebugLevel), Registry: s.registry, Clock: time.Now, Environ: environ(),
 		Listen: func(name, address string) (net.Listener, error) {
 			require.Equal(t, "ingress", name)
@@ -208,4 +208,17 @@ func decode(t *testing.T, data []byte) *intakev1.Delivery {
 	d := &intakev1.Delivery{}
 	require.NoError(t, proto.Unmarshal(data, d))
 	return d
+}
+
+func TestABrokerThatCannotKeepDeliveriesIsRefused(t *testing.T) {
+	t.Parallel()
+	js := testkit.NATS(t)
+	deps := host.Deps{JS: js, Bus: bus.NewPublisher(js), Environ: environ()}
+	c := config()
+	c.MaxBody = js.Conn().MaxPayload()
+	_, err := start(t.Context(), c, deps)
+	require.ErrorContains(t, err, "raise its max_payload")
+	require.NoError(t, js.DeleteStream(t.Context(), bus.Intake))
+	_, err = start(t.Context(), config(), deps)
+	require.EqualError(t, err, "stream INTAKE is missing; orderctl provision makes it")
 }
