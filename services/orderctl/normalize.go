@@ -26,7 +26,6 @@ const flagSource = "source"
 
 func sourceFlag(c *cobra.Command) {
 	c.Flags().String(flagSource, "", "whose webhook it is: "+strings.Join(sourceNames(), ", "))
-	_ = c.MarkFlagRequired(flagSource) // the flag was made in the line above
 }
 
 func sourceNames() []string {
@@ -44,6 +43,9 @@ func sourceOf(c *cobra.Command) (source.Source, error) {
 	}
 	if s := ingress.SourceByName(name); s != nil {
 		return s, nil
+	}
+	if name == "" {
+		return nil, calledWrongly(c, "whose webhook is it? Say --source: %s", strings.Join(sourceNames(), ", "))
 	}
 	return nil, calledWrongly(c, "--source %q: it is one of %s", name, strings.Join(sourceNames(), ", "))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,10 +41,10 @@ type upFlags struct {
 func upCommand() *cobra.Command {
 	f := &upFlags{}
 	c := &cobra.Command{
-		Use: "up", Short: "Run every service in this process", Long: upHelp, Example: upExample, Args: cobra.NoArgs,
+		Use: "up", Short: "Run every service in this process", Long: upHelp, Example: upExample, Args: takesNothing,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if f.demo < 0 || f.exit && f.demo == 0 || f.demo > 0 && !f.Sandbox {
-				return exitStatus{2, "--demo takes a number of orders and needs --sandbox; --exit needs --demo"}
+				return calledWrongly(c, "--demo takes a number of orders and needs --sandbox; --exit needs --demo")
 			}
 			return f.run(c)
 		},
@@ -80,31 +81,40 @@ func (f *upFlags) run(c *cobra.Command) error {
 	return f.serve(c.Context(), ground, out)
 }
 
+// errInterrupted is what a person gets who did not wait for what was asked for.
+var errInterrupted error = exitStatus{1, "orderctl: interrupted before it was done; another start with the same --data goes on from here"}
+
 // serve runs the services and, beside them, what was asked for once they are ready.
 func (f *upFlags) serve(asked context.Context, ground *local.Ground, out io.Writer) error {
 	ctx, stop := context.WithCancel(asked)
 	defer stop()
-	result := make(chan error, 1)
+	var beside sync.WaitGroup
+	var failure error
 	options := ground.HostOptions()
 	options.Ready = func() {
-		go func() {
-			err := f.whenReady(ctx, ground, out)
-			if err != nil || f.exit {
-				result <- err
+		beside.Go(func() {
+			failure = f.whenReady(ctx, ground, out)
+			if failure != nil && ctx.Err() != nil {
+				failure = errInterrupted
+			}
+			if failure != nil || f.exit {
 				stop()
 			}
-		}()
+		})
 	}
 	told := context.AfterFunc(asked, func() { fmt.Fprintln(out, "Stopping: what is in hand is finished first. Ctrl-C again stops at once.") })
 	defer told()
 	err := host.Run(ctx, f.services(), options)
+	stop()
+	beside.Wait()
 	ground.Forget()
-	select {
-	case demoErr := <-result:
-		return errors.Join(demoErr, err)
-	default:
+	if err != nil && failure != nil && !errors.Is(failure, errInterrupted) {
+		fmt.Fprintln(os.Stderr, failure)
+	}
+	if err != nil {
 		return err
 	}
+	return failure
 }
 
 // services are all of them; without --sandbox the outside is real.

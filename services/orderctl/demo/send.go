@@ -3,7 +3,6 @@ package demo
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -39,12 +38,14 @@ type Sent struct {
 	Wrong string
 }
 
-// Send tells all stories, several at once, and returns when every delivery was answered.
+// Send tells all stories, several at once, and returns when every delivery was answered. The first delivery that cannot
+// be sent ends it: the others would fail for the same reason.
 func (s *Sender) Send(ctx context.Context, stories []Story, told func(done int)) ([]Sent, error) {
 	s.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: senders, MaxConnsPerHost: senders}}
 	defer s.client.CloseIdleConnections()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	sent := make([]Sent, len(stories))
-	errs := make([]error, len(stories))
 	next := make(chan int)
 	var workers sync.WaitGroup
 	var mu sync.Mutex
@@ -52,7 +53,11 @@ func (s *Sender) Send(ctx context.Context, stories []Story, told func(done int))
 	for range senders {
 		workers.Go(func() {
 			for i := range next {
-				sent[i], errs[i] = s.tell(ctx, stories[i])
+				var err error
+				if sent[i], err = s.tell(ctx, stories[i]); err != nil {
+					fail(err)
+					continue
+				}
 				mu.Lock()
 				done++
 				told(done)
@@ -61,11 +66,14 @@ func (s *Sender) Send(ctx context.Context, stories []Story, told func(done int))
 		})
 	}
 	for i := range stories {
-		next <- i
+		select {
+		case next <- i:
+		case <-ctx.Done():
+		}
 	}
 	close(next)
 	workers.Wait()
-	return sent, errors.Join(errs...)
+	return sent, context.Cause(ctx)
 }
 
 func (s *Sender) tell(ctx context.Context, story Story) (Sent, error) {
