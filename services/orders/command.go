@@ -44,7 +44,7 @@ func (r Rules) commandCancel(d *draft, c *commandv1.Command) {
 	case d.state.Fulfillment.Shipped():
 		d.refuse("cancel", "the parcel has left already")
 	default:
-		r.ask(d, c.GetBy(), c.GetReason())
+		r.ask(d, operator(c.GetBy()), c.GetReason())
 	}
 }
 
@@ -83,9 +83,11 @@ func (r Rules) commandRelease(d *draft, c *commandv1.Command, kind string) {
 	}
 }
 
-// operator never is the word that means "by rule", whatever a person calls himself.
+// operator never is a word that stands for a rule or a service, whatever a person calls himself: who asked decides
+// whether a cancellation ends in expiry, and whether it is asked again.
 func operator(by string) string {
-	if by == "" || by == order.ByRule {
+	switch by {
+	case "", order.ByRule, byShop, byPayment, byFraud, byExpiry:
 		return "operator"
 	}
 	return by
