@@ -14,7 +14,11 @@
 //	moves.go     receipts, counts and reports, and which of them are refused
 //	decide.go    what a batch of orders and moves comes to
 //	allocate.go  from which locations an order gets its stock
+//	batch.go     the shelves that a batch works on, and what is appended to each SKU
+//	units.go     which parts of a batch stand or fall together
 //	handle.go    reading, writing and waiting
+//	told.go      which moves were taken before, and which count of a location is the latest
+//	verify.go    where the ledger, its row and the orders' claims disagree
 //
 // Two batches that want the same SKU meet at its version: the slower one reads again and decides anew.
 package inventory
