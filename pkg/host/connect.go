@@ -70,11 +70,14 @@ func (c *connections) database(ctx context.Context, s Settings, service Service,
 	return nil
 }
 
+// errAddress says nothing of what stands there: a password may.
+var errAddress = errors.New("DATABASE_URL cannot be read: it looks like postgres://user:password@host:5432/database")
+
 // OpenPool connects to Postgres and makes sure that it answers. The name is shown in pg_stat_activity.
 func OpenPool(ctx context.Context, url, name string, size int32) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, errors.New("DATABASE_URL cannot be read: it looks like postgres://user:password@host:5432/database")
+		return nil, errAddress
 	}
 	config.MaxConns = max(size, 2)
 	config.ConnConfig.RuntimeParams["application_name"] = "orderflow-" + name
@@ -112,6 +115,9 @@ func migrated(ctx context.Context, url string, service Service) error {
 
 // Migrate brings the database up to what the services need.
 func Migrate(ctx context.Context, url string, services []Service) error {
+	if _, err := pgxpool.ParseConfig(url); err != nil {
+		return errAddress
+	}
 	if err := eventstore.Migrate(ctx, url); err != nil {
 		return err
 	}

@@ -373,6 +373,15 @@ func TestAStartWithoutWhatItNeedsIsRefusedInOneSentence(t *testing.T) {
 	require.NoError(t, p.end(t))
 }
 
+func TestAnAddressThatCannotBeReadIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"hunter2", "postgres://orderflow:hunter2@host:port/orderflow"} {
+		err := host.Migrate(t.Context(), url, nil)
+		require.ErrorContains(t, err, "DATABASE_URL cannot be read")
+		assert.NotContains(t, err.Error(), "hunter2")
+	}
+}
+
 func TestDescribeListsEverySettingOnce(t *testing.T) {
 	t.Parallel()
 	a, b := idle("a", nil), idle("b", nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -199,4 +200,30 @@ func TestCommandsWithoutABrokerSaySo(t *testing.T) {
 	assert.Contains(t, w.ok("order", "why", "A-17"), "Dead messages were not looked at")
 	w.file(runFile, Running{DatabaseURL: w.dsn, NATSURL: "nats://127.0.0.1:1"})
 	assert.Contains(t, w.ok("order", "why", "A-17"), "Dead messages could not be looked at")
+}
+
+func TestARunThatEndedWithoutAWordIsToldFromOneThatRuns(t *testing.T) {
+	t.Parallel()
+	ended := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
+	require.NoError(t, ended.Run())
+	dir := t.TempDir()
+	data, err := json.Marshal(Running{DatabaseURL: "postgres://nowhere", PID: ended.Process.Pid})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, runFile), data, 0o600))
+	r := call(t.Context(), "", "order", "list", "--data", dir)
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.said, "nothing runs in "+dir+" any more")
+}
+
+func TestABrokerWithoutStreamsIsToldWithWhatMakesThem(t *testing.T) {
+	t.Parallel()
+	w, _ := ofToday(t)
+	for _, stream := range []string{bus.Commands, bus.Dead} {
+		require.NoError(t, w.js.DeleteStream(t.Context(), stream))
+	}
+	for _, args := range [][]string{{"stock", "set", "MUG", "5"}, {"order", "hold", "A-17"}, {"dead", "list"}} {
+		r := w.run(args...)
+		assert.Equal(t, 1, r.code, args)
+		assert.Contains(t, r.said, "orderctl provision makes the streams", args)
+	}
 }

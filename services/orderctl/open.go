@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
@@ -77,6 +78,9 @@ func readRun(dir string) (Running, error) {
 	if err := json.Unmarshal(file, &run); err != nil {
 		return run, fmt.Errorf("%s: %w", filepath.Join(dir, runFile), err)
 	}
+	if run.PID > 0 && errors.Is(syscall.Kill(run.PID, 0), syscall.ESRCH) {
+		return run, fmt.Errorf("nothing runs in %s any more: process %d is gone and had no time to say so; start it again with 'orderctl up'", dir, run.PID)
+	}
 	return run, nil
 }
 
@@ -135,5 +139,9 @@ func broker(ctx context.Context, run Running, use func(context.Context, jetstrea
 	if err != nil {
 		return err
 	}
-	return use(ctx, js)
+	err = use(ctx, js)
+	if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrNoStreamResponse) {
+		return fmt.Errorf("%w; orderctl provision makes the streams", err)
+	}
+	return err
 }

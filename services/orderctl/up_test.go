@@ -25,7 +25,7 @@ func TestUpThatIsInterruptedInItsDemoDrainsAndSaysSoOnce(t *testing.T) {
 	ended := make(chan called, 1)
 	go func() {
 		ended <- call(ctx, "", "up", "--sandbox", "--demo", "2000", "--exit", "--data", dir,
-			"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--mailbox-listen", "127.0.0.1:0")
+			"--listen", ":0", "--admin-listen", "127.0.0.1:0", "--mailbox-listen", "127.0.0.1:0")
 	}()
 	var run Running
 	require.Eventually(t, func() bool {
@@ -33,6 +33,7 @@ func TestUpThatIsInterruptedInItsDemoDrainsAndSaysSoOnce(t *testing.T) {
 		return err == nil && json.Unmarshal(file, &run) == nil
 	}, time.Minute, 10*time.Millisecond)
 	assert.Equal(t, os.Getpid(), run.PID)
+	assert.Contains(t, run.IngressURL, "http://127.0.0.1:", "where it can be called, though it listens everywhere")
 	interrupt()
 	r := <-ended
 	assert.Equal(t, 1, r.code, "it did not do what was asked for")

@@ -179,9 +179,13 @@ func (g *Ground) listen(context.Context) error {
 	return nil
 }
 
-// URL is where a listener can be reached by HTTP.
+// URL is where a listener can be reached by HTTP from this machine.
 func (g *Ground) URL(listener string) string {
-	return "http://" + g.listeners[listener].Addr().String()
+	address := g.listeners[listener].Addr().String()
+	if at, port, err := net.SplitHostPort(address); err == nil && net.ParseIP(at).IsUnspecified() {
+		address = net.JoinHostPort("127.0.0.1", port) // it listens everywhere: nobody calls a place 0.0.0.0 or [::]
+	}
+	return "http://" + address
 }
 
 // HostOptions are how the host runs services on this ground.
