@@ -79,11 +79,6 @@ func (s *Store) PutTimers(ctx context.Context, timers []Timer) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return putTimers(ctx, tx, timers) })
 }
 
-// ClearTimers takes timers of a service away.
-func (s *Store) ClearTimers(ctx context.Context, service string, ids []ident.Cause) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return deleteTimers(ctx, tx, service, ids) })
-}
-
 // EndTimers takes away timers that rang, unless they were set anew since they were claimed.
 func (s *Store) EndTimers(ctx context.Context, timers []Timer) error {
 	ids, due := make([]uuid.UUID, len(timers)), make([]time.Time, len(timers))
