@@ -20,6 +20,9 @@ type errand struct {
 	open      int
 	err       error // of the first answer that could not be recorded
 	abandoned bool  // a call was not even begun
+	// joined says that one of the calls was somebody else's: its answer may have been recorded by a look at the order
+	// that was older than what this errand is about, so it is looked at once more.
+	joined bool
 }
 
 // errandOf is a work's items, for calls to end.
@@ -71,6 +74,10 @@ func (p *pool) join(keys []string, version int, errands []*errand) (mine []int, 
 		p.underWay[key] = append(waiting, errands...)
 		if !ok {
 			mine = append(mine, i)
+			continue
+		}
+		for _, e := range errands {
+			e.joined = true
 		}
 	}
 	for _, e := range errands {
@@ -205,8 +212,28 @@ func (r *Reactor) over(errands []*errand, err error, abandoned bool) {
 			for _, it := range e.items {
 				it.giveBack(0)
 			}
+		case e.joined:
+			r.lookAgain(e.items)
 		default:
 			r.end(ctx, e.items...)
+		}
+	}
+}
+
+// lookAgain puts items back into the queue of the loop; where that stops they are given back.
+func (r *Reactor) lookAgain(items []*item) {
+	for _, it := range items {
+		it.where.CompareAndSwap(withCall, inBatch)
+		select {
+		case <-r.stopping:
+			it.giveBack(0)
+			continue
+		default:
+		}
+		select {
+		case r.inbox <- it:
+		case <-r.stopping:
+			it.giveBack(0)
 		}
 	}
 }

@@ -334,3 +334,45 @@ func TestACallIsNotMadeAgainByAPlanThatDidNotSeeItsAnswer(t *testing.T) {
 	assert.Equal(t, int32(1), made.Load())
 	assert.Equal(t, []string{"RefundGranted", "RefundSettled"}, w.payments(1))
 }
+
+// Whoever waits for a call that somebody else makes may know more than the look at the order by which its answer was
+// recorded: what it came for must not be lost with that.
+func TestWhoWaitedForSomebodyElsesCallLooksAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	told := func(o *order.State) (d reactor.Decision) { // "a" first, and "b" once the order is placed
+		switch {
+		case o.Payment.Grant("a") == nil:
+			d.Requests = []reactor.Request{refund("a")}
+		case o.Order.Placed && o.Payment.Grant("b") == nil:
+			d.Requests = []reactor.Request{refund("b")}
+		}
+		return d
+	}
+	var decided atomic.Int32
+	recording, record := make(chan struct{}), make(chan struct{})
+	s := calling(func(o *order.State, _ reactor.Trigger, _ time.Time) (reactor.Decision, error) {
+		decided.Add(1)
+		return told(o), nil
+	}, reactor.Calls{Do: answers, Record: func(o *order.State, r reactor.Request, _ any, _ error, _ time.Time) (reactor.Decision, error) {
+		if r.Key() == "a" {
+			close(recording)
+			<-record
+		}
+		return says(&paymentv1.RefundGranted{GrantId: r.Key()}), nil
+	}})
+	w.start(s, quick)
+	goOn := sync.OnceFunc(func() { close(record) })
+	t.Cleanup(goOn)
+	w.ring(1)
+	<-recording
+	w.placed(1)
+	_, err := w.pool.Exec(context.Background(), `DELETE FROM orderflow.outbox`) // its bell is the one below, and no other
+	require.NoError(t, err)
+	before := decided.Load()
+	w.ring(1)
+	w.eventually("the second bell has been decided", func() bool { return decided.Load() > before && w.unacked() == 2 })
+	goOn()
+	w.eventually("both are told", func() bool { return len(w.payments(1)) == 2 })
+	w.settled()
+}

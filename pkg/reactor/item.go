@@ -33,7 +33,7 @@ type item struct {
 	where atomic.Int32
 }
 
-// Where an item is. It goes one way only: whoever tries a batch again leaves out what is no longer in the batch.
+// Where an item is. Whoever tries a batch again leaves out what is no longer in the batch; what has ended stays so.
 const (
 	inBatch int32 = iota
 	withCall

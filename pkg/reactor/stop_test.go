@@ -141,7 +141,7 @@ func TestEveryTimerThatIsDueIsRung(t *testing.T) {
 	kinds := []string{"settle", "deadline", "look"}
 	decide := func(_ *order.State, tr reactor.Trigger, now time.Time) (reactor.Decision, error) {
 		if tr.Kind == reactor.TimerRing {
-			assert.WithinDuration(t, now, tr.At, time.Second)
+			assert.False(t, tr.At.After(now), "a timer rings when it is due, not when its lease ends")
 			rang[slices.Index(kinds, tr.TimerKind)].Add(1)
 		}
 		return reactor.Decision{}, nil
