@@ -140,9 +140,11 @@ func sameAllocations(a, b []*inventoryv1.Allocation) bool {
 	})
 }
 
+// sameShortages says that an order waits for what it waited for. That there is more or less of it by now, and still not
+// enough, is no news: else every piece that comes or goes would be an event for each order that waits.
 func sameShortages(a, b []*inventoryv1.Shortage) bool {
 	return slices.EqualFunc(a, b, func(x, y *inventoryv1.Shortage) bool {
-		return x.GetSku() == y.GetSku() && x.GetWanted() == y.GetWanted() && x.GetAvailable() == y.GetAvailable()
+		return x.GetSku() == y.GetSku() && x.GetWanted() == y.GetWanted()
 	})
 }
 

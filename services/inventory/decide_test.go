@@ -101,9 +101,11 @@ func TestWhatAnOrderGets(t *testing.T) {
 
 		{name: "the bell rings again: nothing", stock: []any{"A", "main", 5}, held: []any{"A", "main", 2}, given: allocatedA2},
 		{name: "short as before: nothing", given: []proto.Message{placed("A", 1), backordered(deadline, "A", 1, 0)}},
-		{name: "short in another way: said again, the deadline stays", stock: []any{"A", "main", 1},
-			given: []proto.Message{placed("A", 2), backordered(noon.Add(time.Hour), "A", 2, 0)},
-			then:  []proto.Message{backordered(noon.Add(time.Hour), "A", 2, 1)}},
+		{name: "a little came, not enough: nothing", stock: []any{"A", "main", 1},
+			given: []proto.Message{placed("A", 2), backordered(deadline, "A", 2, 0)}},
+		{name: "short of more than before: said again, the deadline stays", stock: []any{"A", "main", 1},
+			given: []proto.Message{placed("A", 2), backordered(noon.Add(time.Hour), "A", 2, 0), edited("A", 3)},
+			then:  []proto.Message{backordered(noon.Add(time.Hour), "A", 3, 1)}},
 		{name: "stock came: allocated", stock: []any{"A", "main", 2}, given: []proto.Message{placed("A", 2), backordered(deadline, "A", 2, 0)},
 			then: []proto.Message{allocated("l1", "A", "main", 2), reserved("A", "o", "main", 2)}},
 

@@ -35,6 +35,7 @@ var rings = []bus.Ring{
 	{Category: event.Fulfillment, Types: []string{
 		"FulfillmentClosed", "LabelPurchased", "LabelPurchaseFailed", "LabelVoided", "ShipmentScanned", "ShipmentDelivered",
 	}},
+	{Category: event.Inventory, Types: []string{"CommandRefused"}}, // a bell in the same batch gave way to it
 }
 
 // handler reads what a batch needs, lets the rules decide and says how that is written.
