@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -133,6 +134,16 @@ func TestProbesFromStartToEnd(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status, "it is alive while it drains")
 	close(leave)
 	require.NoError(t, p.end(t))
+}
+
+func TestTheLogSaysWhenItIsReadyAndWhenItStops(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	ctx, stop := context.WithCancel(t.Context())
+	require.NoError(t, host.Run(ctx, []host.Service{idle("a", func() {}), idle("b", func() {})}, host.Options{
+		Environ: map[string]string{"ADMIN_LISTEN": "127.0.0.1:0"}, Log: zerolog.New(&log), Ready: stop,
+	}))
+	assert.Regexp(t, `"services":\["a","b"\],"message":"ready"[^\x00]*"message":"stopping`, log.String())
 }
 
 func TestATaskThatFailsStopsTheProcessAndReadinessSaysSo(t *testing.T) {

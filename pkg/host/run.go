@@ -122,6 +122,11 @@ func (r *run) start(ctx context.Context, services []Service) error {
 		}
 	}
 	r.health.started()
+	names := make([]string, len(services))
+	for i, s := range services {
+		names[i] = s.Name
+	}
+	r.log.Info().Strs("services", names).Msg("ready")
 	if r.options.Ready != nil {
 		r.options.Ready()
 	}
@@ -169,6 +174,7 @@ func (r *run) untilStopped(ctx context.Context) error {
 	case failure = <-r.failed:
 	}
 	r.health.drain()
+	r.log.Info().Msg("stopping: what is in hand is finished first")
 	if failure == nil && r.settings.DrainPause > 0 {
 		select {
 		case <-time.After(r.settings.DrainPause):
