@@ -75,8 +75,8 @@ func (f *facts) told(part func(*typev1.Totals) *typev1.Money) money.Amount {
 
 // due is what somebody still has to pay: nobody has to for what will not be shipped.
 func (f *facts) due() int64 {
-	if f.state.Order.Ended() || f.state.Order.Historic {
-		return 0
+	if !f.state.Order.Placed || f.state.Order.Ended() || f.state.Order.Historic {
+		return 0 // nothing is asked for
 	}
 	return f.funds.Due()
 }
