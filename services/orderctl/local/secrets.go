@@ -147,6 +147,3 @@ func (g *Ground) Secrets() map[string]string {
 	}
 	return secrets
 }
-
-// MasterKey is the setting that is in force.
-func (g *Ground) MasterKey() string { return g.environ["MASTER_KEY"] }
