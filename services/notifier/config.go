@@ -32,11 +32,13 @@ func (c *Config) Check() error {
 	} else if _, err := parseServer(c.SMTPURL); err != nil {
 		errs = append(errs, err)
 	}
-	if _, err := mail.ParseAddress(c.From); err != nil {
-		errs = append(errs, errors.New("MAIL_FROM is not an address: Shop <orders@example.com>"))
+	if _, err := mail.ParseAddress(c.From); c.From == "" {
+		errs = append(errs, errors.New("MAIL_FROM is not set: the sender of mails, like Shop <orders@example.com>"))
+	} else if err != nil {
+		errs = append(errs, errors.New("MAIL_FROM is no address: it looks like Shop <orders@example.com>"))
 	}
 	if _, err := mail.ParseAddress(c.ReplyTo); c.ReplyTo != "" && err != nil {
-		errs = append(errs, errors.New("MAIL_REPLY_TO is not an address: Help <help@example.com>"))
+		errs = append(errs, errors.New("MAIL_REPLY_TO is no address: it looks like Help <help@example.com>"))
 	}
 	if c.SMTPConnections < 1 || c.SMTPTimeout <= 0 {
 		errs = append(errs, errors.New("SMTP_CONNECTIONS and SMTP_TIMEOUT are above 0"))
