@@ -215,3 +215,26 @@ func (r running) mails(t *testing.T, to string) int {
 	require.NoError(t, json.NewDecoder(answer.Body).Decode(&page))
 	return len(page.Mails)
 }
+
+// What a shop told and nobody could read is kept, and said where somebody asks why the order waits.
+func TestWhyAnOrderWaitsNamesWhatCouldNotBeRead(t *testing.T) {
+	t.Parallel()
+	r := runAll(t)
+	id := ident.Order("checkout", "default", "Q-1")
+	body := []byte(`{"type":"order.paid","timestamp":"2026-01-02T15:04:05Z","data":{"order_number":"Q-1","currency":"USD","total":"9.00",
+		"items":[{"sku":"MUG","quantity":"two","price":"4.50"}],"payment":{"provider":"card","id":"pay_q1"}}}`)
+	sent, err := r.sender.Send(t.Context(), []demo.Story{{
+		Source: "checkout", Order: id, Number: "Q-1", Chapters: []demo.Chapter{{Source: "checkout", Body: body}},
+	}}, func(int) {})
+	require.NoError(t, err)
+	require.Empty(t, sent[0].Wrong, "it is signed, so it is taken")
+	s := &system{pool: r.pool}
+	var unread []unreadView
+	require.Eventually(t, func() bool {
+		unread, err = s.unread(t.Context(), id)
+		return err != nil || len(unread) > 0
+	}, lifetime, 50*time.Millisecond)
+	require.NoError(t, err)
+	assert.Equal(t, "bad_value", unread[0].Reason)
+	assert.Contains(t, unread[0].Detail, "quantity")
+}

@@ -62,6 +62,9 @@ func (s *system) surroundings(c *cobra.Command, f found, o *order.State, r *reas
 	if r.Next, r.Parked, err = s.timers(ctx, f.id); err != nil {
 		return err
 	}
+	if r.Unread, err = s.unread(ctx, f.id); err != nil && !missingTable(err) { // without a projector there is no journal
+		return err
+	}
 	parked, err := s.parked(ctx, refsOf(o))
 	if err != nil {
 		return err

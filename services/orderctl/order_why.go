@@ -48,6 +48,8 @@ type reasons struct {
 	AsOf     string        `json:"as_of,omitempty"`
 	Sentence string        `json:"sentence"`
 	Gates    []gateView    `json:"gates"`
+	Helps    []string      `json:"helps,omitempty"`
+	Unread   []unreadView  `json:"quarantined,omitempty"`
 	Next     []timerView   `json:"next"`
 	Parked   []parkedView  `json:"parked"`
 	Stuck    []stuckView   `json:"stuck"`
@@ -78,6 +80,9 @@ func why(c *cobra.Command, s *system, f found, m moment) error {
 	default:
 		r.Name, r.Status, r.Gates = nameOf(o), string(o.Status()), gatesOf(o)
 		r.Sentence = sentenceOf(o, r.Gates)
+		if m.isNow() {
+			r.Helps = helpsOf(r.Name, o)
+		}
 	}
 	if m.isNow() {
 		if err := s.surroundings(c, f, o, &r); err != nil {
@@ -209,6 +214,18 @@ func (r reasons) print(p *printer, at time.Time) error {
 		rows = append(rows, []string{g.Name, g.WaitsFor, g.Who, since(g.Since, at), until(g.Deadline, at)})
 	}
 	p.rows("Waits for", []string{"GATE", "WHAT", "WHO HAS TO MOVE", "SINCE", "UNTIL"}, rows)
+	if len(r.Helps) > 0 {
+		p.line("")
+		p.line("What helps")
+		for _, h := range r.Helps {
+			p.line("  %s", h)
+		}
+	}
+	rows = nil
+	for _, u := range r.Unread {
+		rows = append(rows, []string{clockTime(u.At), u.Source, u.Topic, u.Reason, shortened(u.Detail, 100)})
+	}
+	p.rows("In quarantine: told of it and could not be used", []string{"AT", "SOURCE", "TOPIC", "REASON", "WHAT"}, rows)
 	rows = nil
 	for _, t := range r.Next {
 		rows = append(rows, []string{clockTime(t.At), distance(t.At, at), t.Service, t.What})
@@ -230,7 +247,8 @@ func (r reasons) print(p *printer, at time.Time) error {
 	}
 	p.rows("Given up: see 'orderctl dead show NUMBER'", []string{"NUMBER", "SERVICE", "REASON", "AT", "ERROR"}, rows)
 	for _, note := range r.Notes {
-		p.line("\n%s", note)
+		p.line("")
+		p.line("%s", note)
 	}
 	return p.err
 }
