@@ -209,3 +209,35 @@ func TestNothingRecordedYetHasNoTimeOfOurs(t *testing.T) {
 	assert.True(t, s.Order.Placed)
 	assert.Zero(t, s.Order.RecordedAt, "the provider's clock may be days behind ours")
 }
+
+func TestAPaymentOfAnotherOrderCountsOnceAPersonSaysSo(t *testing.T) {
+	t.Parallel()
+	elsewhere := &paymentv1.AmountMismatched{Due: usd(50), Captured: usd(50), Kind: order.MismatchElsewhere}
+	waived := &orderv1.HoldReleased{Kind: orderv1.HoldKind_HOLD_KIND_PAYMENT, HoldReason: order.HoldElsewhere, By: "anna"}
+	gate := func(s *order.State) order.Gate {
+		for _, g := range s.Gates() {
+			if g.Name == "payment" {
+				return g
+			}
+		}
+		return order.Gate{}
+	}
+	s := fold(t, placed(50), captured(50, "pi_1"), elsewhere)
+	assert.False(t, s.FundsCover())
+	assert.Equal(t, order.StatusAwaitingPayment, s.Status())
+	assert.Contains(t, gate(s).WaitsFor, "a payment that was told for another order before")
+	assert.Equal(t, "an operator", gate(s).Who)
+
+	s = fold(t, placed(50), captured(50, "pi_1"), elsewhere, waived)
+	assert.True(t, s.FundsCover())
+	assert.True(t, gate(s).Open)
+	s = fold(t, placed(50), captured(20, "pi_1"), elsewhere, waived)
+	assert.False(t, s.FundsCover(), "what is due is due all the same")
+	assert.Contains(t, gate(s).WaitsFor, "still due")
+
+	under := &paymentv1.AmountMismatched{Kind: "under"}
+	for _, s := range []*order.State{fold(t, placed(50), elsewhere, under), fold(t, placed(50), under, elsewhere)} {
+		assert.True(t, s.Payment.Elsewhere)
+		assert.Equal(t, "under", s.Payment.Mismatched, "neither hides the other")
+	}
+}

@@ -49,8 +49,16 @@ func (s *State) Releasable() bool {
 	return s.placedGate().Open && s.runningGate().Open && s.fraudGate().Open && s.paymentGate().Open && s.stockGate().Open
 }
 
-// FundsCover says that what is ours of the captured money reaches the total, in the order's own currency.
-func (s *State) FundsCover() bool { return s.Order.Placed && s.Funds().Due() <= 0 }
+// FundsCover says that what is ours of the captured money reaches the total, in the order's own currency, and that none
+// of it was told for another order before: a payment pays for one order.
+func (s *State) FundsCover() bool {
+	return s.Order.Placed && s.Funds().Due() <= 0 && !s.PaidElsewhere()
+}
+
+// PaidElsewhere says that a payment was told for another order before, and that no person has said that it counts here.
+func (s *State) PaidElsewhere() bool {
+	return s.Payment.Elsewhere && !s.Order.IsWaived(orderv1.HoldKind_HOLD_KIND_PAYMENT, HoldElsewhere)
+}
 
 func (s *State) placedGate() Gate {
 	g := Gate{Name: "placed", Open: s.Order.Placed && !s.Order.Historic}
@@ -107,10 +115,12 @@ func (s *State) fraudGate() Gate {
 
 func (s *State) paymentGate() Gate {
 	f := s.Funds()
-	g := Gate{Name: "payment", Open: s.Order.Placed && f.Due() <= 0, Since: s.Order.RecordedAt}
+	g := Gate{Name: "payment", Open: s.FundsCover(), Since: s.Order.RecordedAt}
 	switch {
 	case g.Open:
 		g.Since = time.Time{}
+	case s.PaidElsewhere():
+		g.WaitsFor, g.Who = "a person's word on a payment that was told for another order before", "an operator"
 	case s.ForeignFunds():
 		g.WaitsFor, g.Who = "money in "+f.Currency+": what came is in another currency", "an operator"
 	case f.Disputed > 0 || f.ChargedBy > 0:

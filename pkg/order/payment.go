@@ -24,12 +24,24 @@ type Payment struct {
 	// disputed is everything that was said of disputes; Disputes is what it comes to.
 	disputed []Dispute
 
-	// Covered, Mismatched and Duplicates are our own remarks: made once, never relied upon by a gate.
+	// Covered, Mismatched and Duplicates are our own remarks: made once, never relied upon by a gate. Mismatched is the
+	// latest of under, over and currency.
 	Covered    bool
 	Mismatched string
 	Duplicates [][]string
-	Closed     *Closed
+	// Elsewhere says that a payment of this order was told for another one before. The one remark that a gate reads:
+	// where a name leads is not to be seen in the order's own events.
+	Elsewhere bool
+	Closed    *Closed
 }
+
+// MismatchElsewhere is the kind of an AmountMismatched that says: this payment was told for another order before. Its
+// captured is what was told of that payment.
+const MismatchElsewhere = "elsewhere"
+
+// HoldElsewhere is the reason of the hold, of kind payment, that asks about it. Whoever waives it says that the payment
+// is this order's.
+const HoldElsewhere = "payment_of_another_order"
 
 // Report is one thing said about one payment.
 type Report struct {
@@ -120,7 +132,7 @@ func (p *Payment) apply(e event.Recorded) {
 	case *paymentv1.FundsCovered:
 		p.Covered = true
 	case *paymentv1.AmountMismatched:
-		p.Mismatched = m.GetKind()
+		p.mismatch(m.GetKind())
 	case *paymentv1.DuplicatePaymentDetected:
 		p.Duplicates = append(p.Duplicates, m.GetNames())
 	case *paymentv1.PaymentClosed:
@@ -129,6 +141,15 @@ func (p *Payment) apply(e event.Recorded) {
 		}
 	default:
 		p.applyGrant(e)
+	}
+}
+
+// mismatch keeps a payment of another order apart from sums that do not fit, so that neither hides the other.
+func (p *Payment) mismatch(kind string) {
+	if kind == MismatchElsewhere {
+		p.Elsewhere = true
+	} else {
+		p.Mismatched = kind
 	}
 }
 
