@@ -17,17 +17,19 @@ import (
 
 // Decide records what was told, then says what follows from where the sums now stand.
 func Decide(o *order.State, t reactor.Trigger, now time.Time) (reactor.Decision, error) {
-	d := &draft{state: o, trigger: t, now: now}
+	lead, _ := t.Extra.(*names)
+	d := &draft{state: o, trigger: t, now: now, names: lead}
 	switch t.Kind {
 	case reactor.Fact:
-		if m, names := record(o, t); m != nil {
+		if m, links := record(o, t); m != nil {
 			d.emitAt(m, t.Fact.GetOccurredAt().AsTime())
-			d.decision.Links = names
+			d.link(links)
 		}
 	case reactor.Command:
 		d.emit(&paymentv1.CommandRefused{Command: "unknown", Reason: "payment takes no commands yet; is this an older version?"})
 	default: // look at the order
 	}
+	d.elsewhere()
 	d.follow()
 	return d.decision, nil
 }
@@ -37,6 +39,7 @@ type draft struct {
 	state    *order.State
 	trigger  reactor.Trigger
 	now      time.Time
+	names    *names
 	decision reactor.Decision
 }
 
@@ -50,7 +53,7 @@ func (d *draft) emitAt(m proto.Message, at time.Time) {
 
 // follow says what the sums mean for the order. Each part does nothing if it was said before.
 func (d *draft) follow() {
-	if d.state.Order.Historic {
+	if d.state.Order.Historic || d.unsure() {
 		return
 	}
 	d.settle()
@@ -116,10 +119,10 @@ func again(p order.SinglePayment, all []order.SinglePayment, total int64) bool {
 }
 
 // ours are the payments that we may give back: the provider itself reported them under a name, just now and not from
-// an import, and some of it is left. An empty currency means any.
+// an import, it was told for no other order before, and some of it is left. An empty currency means any.
 func (d *draft) ours(currency string) []order.SinglePayment {
 	return slices.DeleteFunc(d.state.Payment.Payments(), func(p order.SinglePayment) bool {
-		return len(p.Names) == 0 || p.Historic || p.SurelyLeft() == 0 || currency != "" && p.Currency != currency
+		return len(p.Names) == 0 || p.Historic || p.SurelyLeft() == 0 || d.names.away(p.Names) || currency != "" && p.Currency != currency
 	})
 }
 

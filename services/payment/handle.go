@@ -6,14 +6,16 @@ import (
 	"github.com/orderflow/orderflow/pkg/reactor"
 )
 
-// rings are the news after which the same sums mean something else: what is due changed, or the order ends.
+// rings are the news after which the same sums mean something else: what is due changed, or the order ends. What was
+// recorded rings here too: only once a payment's names are linked is it known whose they are.
 var rings = []bus.Ring{
+	{Category: event.Payment, Types: []string{"PaymentAuthorized", "PaymentCaptured"}},
 	{Category: event.Order, Types: []string{"OrderPlaced", "OrderEdited", "OrderCancelling", "OrderCancelled", "OrderExpired"}},
 	{Category: event.Fulfillment, Types: []string{"FulfillmentClosed"}},
 }
 
-func spec() reactor.Spec {
+func spec(l lookup) reactor.Spec {
 	return reactor.Spec{
-		Service: service, Owns: event.Payment, Facts: bus.OwnerPayment, Rings: rings, Commands: true, Decide: Decide,
+		Service: service, Owns: event.Payment, Facts: bus.OwnerPayment, Rings: rings, Commands: true, Decide: Decide, Enrich: l.enrich,
 	}
 }
