@@ -175,10 +175,24 @@ func TestHolds(t *testing.T) {
 		"stock comes after all":      {[]proto.Message{placed(), captured(50), cleared, backordered(noon), hold(kindStock, "backorder_overdue"), allocated(2)}, ring, []string{"HoldReleased", "FulfillmentReleased"}},
 		"no label could be bought":   {events(ready(), released(1, 2), labelStarted("1"), labelFailed("1", true)), ring, []string{"HoldPlaced"}},
 		"an operator's hold stays":   {events(ready(), hold(kindOperator, reasonOperator)), ring, nil},
+		"a payment of another order": {events(ready(), elsewhere), ring, []string{"HoldPlaced"}},
+		"which a person waives":      {events(ready(), elsewhere, hold(kindPayment, "payment_of_another_order")), command(&commandv1.ReleaseHold{Kind: "payment"}), []string{"HoldReleased", "FulfillmentReleased"}},
 		"a waived hold is not asked": {[]proto.Message{placed(noAddress), hold(kindAddress, "no_address"), &orderv1.HoldReleased{Kind: kindAddress, HoldReason: "no_address", By: "anna"}}, ring, nil},
 		"but after an edit it is":    {[]proto.Message{placed(noAddress), &orderv1.HoldReleased{Kind: kindAddress, HoldReason: "no_address", By: "anna"}}, describedAs(described(noAddress, quantity(1), at(noon.Add(time.Second)))), []string{"OrderEdited", "HoldPlaced"}},
 	})
 }
+
+// It asks one question, however long that takes: the money is there.
+func TestAPaymentOfAnotherOrderIsNotOverdue(t *testing.T) {
+	t.Parallel()
+	tell(t, noon.Add(1000*time.Hour), map[string]story{
+		"held":                 {events(ready(), elsewhere, hold(kindPayment, "payment_of_another_order")), ring, nil},
+		"and too little of it": {events(placed(), captured(20), cleared, allocated(2), elsewhere, hold(kindPayment, "payment_of_another_order")), ring, []string{"HoldPlaced"}},
+		"it has left":          {events(ready(), released(1, 2), label("1"), scan("1"), elsewhere), ring, nil},
+	})
+}
+
+var elsewhere = &paymentv1.AmountMismatched{Kind: order.MismatchElsewhere}
 
 func TestCommandsAreAlwaysAnswered(t *testing.T) {
 	t.Parallel()

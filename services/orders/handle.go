@@ -11,7 +11,7 @@ import (
 var rings = []bus.Ring{
 	{Category: event.Payment, Types: []string{
 		"PaymentAuthorized", "PaymentCaptured", "PaymentClaimed", "PaymentRefunded", "PaymentDisputed", "PaymentVoided", "PaymentFailed",
-		"RefundGranted", "RefundFailed", "PaymentClosed",
+		"AmountMismatched", "RefundGranted", "RefundFailed", "PaymentClosed",
 	}},
 	{Category: event.Fraud, Types: []string{"OrderScored", "ReviewDecided"}},
 	{Category: event.Inventory, Types: []string{"StockAllocated", "StockBackordered", "AllocationClosed"}},

@@ -68,12 +68,7 @@ func (r Rules) questions(d *draft) []question {
 	if o.Fraud.Scored && !o.Fraud.Cleared() {
 		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_FRAUD, "score_above_limit", "its risk of " + order.Score(o.Fraud.ScoreMillis) + " needs a review"})
 	}
-	if o.ForeignFunds() {
-		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_PAYMENT, "currency_mismatch", "money came in another currency than the order's"})
-	}
-	if r.paymentOverdue(d) {
-		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_PAYMENT, "payment_overdue", "it was not paid whole within its time"})
-	}
+	asked = append(asked, r.paymentQuestions(d)...)
 	if len(o.Inventory.Shortages) > 0 && !o.Inventory.Deadline.IsZero() && !d.now.Before(o.Inventory.Deadline) {
 		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_STOCK, "backorder_overdue", "stock did not come within its time"})
 	}
@@ -81,6 +76,21 @@ func (r Rules) questions(d *draft) []question {
 		asked = append(asked, question{holdService.kind, holdService.reason, strings.Join(awaited, " and ") + " has not answered in time"})
 	}
 	return append(asked, parcelQuestions(o)...)
+}
+
+// paymentQuestions ask about money that came and does not simply pay for the order.
+func (r Rules) paymentQuestions(d *draft) []question {
+	var asked []question
+	if d.state.ForeignFunds() {
+		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_PAYMENT, "currency_mismatch", "money came in another currency than the order's"})
+	}
+	if d.state.Payment.Elsewhere {
+		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_PAYMENT, order.HoldElsewhere, "its payment was told for another order before: release this hold if it pays for this one"})
+	}
+	if r.paymentOverdue(d) && d.state.Funds().Due() > 0 {
+		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_PAYMENT, "payment_overdue", "it was not paid whole within its time"})
+	}
+	return asked
 }
 
 // leftBehind asks about what was ordered beyond the parcel that has left: there is one parcel for an order.
