@@ -26,7 +26,7 @@ type letter struct {
 	Carrier, Tracking string
 	// Amount went back, Total with everything before.
 	Amount, Total string
-	// Why is what a hold asks about: address, payment, stock; empty where the customer need not know.
+	// Why is what a hold asks about: address, payment, elsewhere (the payment is another order's), stock; empty where the customer need not know.
 	Why string
 	// Unpaid says that the order ended because nobody paid, Paid that money has yet to go back.
 	Unpaid, Paid bool
@@ -158,6 +158,7 @@ func carrierOf(o *order.State, tracking string) string {
 // why is the question that the customer can answer. That somebody looks at the risk is none of his.
 func why(o *order.State) string {
 	kinds := map[orderv1.HoldKind]bool{}
+	elsewhere := o.Order.Held(orderv1.HoldKind_HOLD_KIND_PAYMENT, order.HoldElsewhere)
 	for _, h := range o.Order.Holds {
 		kinds[h.Kind] = true
 	}
@@ -166,6 +167,8 @@ func why(o *order.State) string {
 		return "address"
 	case kinds[orderv1.HoldKind_HOLD_KIND_FRAUD]:
 		return ""
+	case elsewhere:
+		return "elsewhere"
 	case kinds[orderv1.HoldKind_HOLD_KIND_PAYMENT]:
 		return "payment"
 	case kinds[orderv1.HoldKind_HOLD_KIND_STOCK]:

@@ -14,6 +14,7 @@ import (
 
 	"github.com/orderflow/orderflow/pkg/fault"
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/pkg/order"
 
 	fulfillmentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fulfillment/v1"
 	notificationv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/notification/v1"
@@ -69,6 +70,7 @@ func TestGoldenMails(t *testing.T) {
 		"held":           {[]proto.Message{placed, paid, cleared, hold(orderv1.HoldKind_HOLD_KIND_FRAUD)}, message{notificationv1.Kind_KIND_HELD, ""}},
 		"held_address":   {[]proto.Message{placed, paid, cleared, hold(orderv1.HoldKind_HOLD_KIND_FRAUD), hold(orderv1.HoldKind_HOLD_KIND_ADDRESS)}, message{notificationv1.Kind_KIND_HELD, ""}},
 		"held_payment":   {[]proto.Message{placed, paid, cleared, hold(orderv1.HoldKind_HOLD_KIND_PAYMENT)}, message{notificationv1.Kind_KIND_HELD, ""}},
+		"held_elsewhere": {[]proto.Message{placed, paid, cleared, &orderv1.HoldPlaced{Kind: orderv1.HoldKind_HOLD_KIND_PAYMENT, Reason: order.HoldElsewhere}}, message{notificationv1.Kind_KIND_HELD, ""}},
 		"held_stock":     {[]proto.Message{placed, paid, cleared, hold(orderv1.HoldKind_HOLD_KIND_STOCK)}, message{notificationv1.Kind_KIND_HELD, ""}},
 		"refunded":       {[]proto.Message{placed, paid, back(1234, "re_1")}, message{notificationv1.Kind_KIND_REFUNDED, "USD:1234"}},
 		"refunded_again": {[]proto.Message{placed, paid, back(1234, "re_1"), sent(notificationv1.Kind_KIND_REFUNDED, "USD:1234"), back(66, "re_2")}, message{notificationv1.Kind_KIND_REFUNDED, "USD:1300"}},
