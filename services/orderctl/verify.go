@@ -29,7 +29,7 @@ func verifyCommand() *cobra.Command {
   every order folds     no version is missing in any of its streams
   state is only a fold  every live row is, byte for byte, what the events come to
   stock adds up         each SKU's stream, its row, and what the orders themselves say is reserved are the same
-  money is counted once no order gave back more than it got
+  money is counted once no order gave back more than it got, and no payment pays for two orders unless a person was asked
 
 Rows that are merely behind are looked at again. Exit status 1 says that something is not as it should be; it is named,
 by table and column, never with what stands in it. 'orderctl rebuild' repairs tables.`,
@@ -43,7 +43,7 @@ by table and column, never with what stands in it. 'orderctl rebuild' repairs ta
 			}
 			defer s.close()
 			p := newProgress(c.ErrOrStderr(), "verify")
-			report, err := projector.Verify(c.Context(), s.pool, s.store, s.vault, p.at, newStockCheck().check())
+			report, err := projector.Verify(c.Context(), s.pool, s.store, s.vault, p.at, newStockCheck().check(), newPaymentCheck().check())
 			p.end()
 			if err != nil {
 				return err

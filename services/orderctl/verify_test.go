@@ -10,16 +10,18 @@ import (
 	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/eventstore"
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/pkg/order"
 	"github.com/orderflow/orderflow/services/projector"
 
+	paymentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/payment/v1"
 	stockv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/stock/v1"
 )
 
 // shelf is a SKU's stream as inventory would write it: five came, two are reserved for an order and leave with it.
-func (w *world) shelf(order ident.Entity) ident.Entity {
+func (w *world) shelf(holder ident.Entity) ident.Entity {
 	w.t.Helper()
 	id := ident.SKU("MUG")
-	claim := []*stockv1.OrderQuantity{{OrderId: order[:], Location: "main", Quantity: 2}}
+	claim := []*stockv1.OrderQuantity{{OrderId: holder[:], Location: "main", Quantity: 2}}
 	done, err := w.store.Append(w.t.Context(), "inventory", []eventstore.Unit{{Appends: []eventstore.Append{{
 		Entity: id, Category: event.Stock,
 		Events: event.Of(ident.Named("test", "shelf"), noon,
@@ -75,6 +77,28 @@ func TestStockThatOrdersAndShelvesTellOtherwiseIsFound(t *testing.T) {
 	assert.Contains(t, r.out, "0 reserved at main by the SKU, 2 by the order")
 	assert.Contains(t, r.out, "the row stands at version 2, the stream at 3")
 	assert.Contains(t, r.out, "2 findings.")
+}
+
+func TestAPaymentThatCountsAtTwoOrdersIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, eventstore.MigrateFS(t.Context(), w.dsn, "projector", projector.Service().Migrations))
+	first, second := ident.Order("checkout", "default", "A-20"), ident.Order("checkout", "default", "A-21")
+	w.append(first, nil, at(0, order42("checkout", "default", "A-20", "A-20")), at(1, paid(50_00, "card:pay_1", "card:tx_1")), at(2, paid(50_00, "card:pay_1")))
+	w.append(second, nil, at(0, order42("checkout", "default", "A-21", "A-21")), at(1, paid(50_00, "card:pay_1", "card:tx_1")))
+	w.ok("rebuild")
+	r := w.run("verify")
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.out, "payment card:pay_1 counts at order ")
+	assert.Contains(t, r.out, first.String())
+	assert.Contains(t, r.out, second.String())
+	assert.Contains(t, r.out, "1 finding.")
+
+	w.append(second, nil, at(2, &paymentv1.AmountMismatched{Due: usd(50_00), Captured: usd(50_00), Kind: order.MismatchElsewhere}))
+	w.ok("rebuild")
+	assert.Contains(t, w.ok("verify"), "All is as it should be.", "a person is asked")
+	assert.Contains(t, w.ok("order", "why", "A-21"), "a payment that was told for another order before")
+	assert.Contains(t, w.ok("order", "show", "A-21"), "A payment of USD 50.00 was told for another order before")
 }
 
 func TestVerifyBeforeAnythingWasMigratedSaysWhatToDo(t *testing.T) {

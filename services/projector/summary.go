@@ -122,13 +122,20 @@ func paymentSummary(m proto.Message) string {
 	case *paymentv1.FundsCovered:
 		return "Fully paid: " + sum(m.GetCaptured()) + " of " + sum(m.GetTotal())
 	case *paymentv1.AmountMismatched:
-		return "Paid " + sum(m.GetCaptured()) + " where " + sum(m.GetDue()) + " is due (" + m.GetKind() + ")"
+		return mismatched(m)
 	case *paymentv1.DuplicatePaymentDetected:
 		return "A second payment of " + sum(m.GetAmount()) + " for what was paid already"
 	case *paymentv1.PaymentClosed:
 		return closed("Payment", m.GetOutcome(), m.GetRefused())
 	}
 	return grantSummary(m)
+}
+
+func mismatched(m *paymentv1.AmountMismatched) string {
+	if m.GetKind() == order.MismatchElsewhere {
+		return "A payment of " + sum(m.GetCaptured()) + " was told for another order before: it counts here once a person says so"
+	}
+	return "Paid " + sum(m.GetCaptured()) + " where " + sum(m.GetDue()) + " is due (" + m.GetKind() + ")"
 }
 
 func grantSummary(m proto.Message) string {

@@ -38,7 +38,7 @@ func (r Report) OK() bool { return r.Found == 0 }
 // Finding is one thing that is not as it should be. It holds no personal datum: it names columns and not what stands in
 // them.
 type Finding struct {
-	Kind   string `json:"kind"` // gap, fold, differs, missing, orphan, behind, money, stock
+	Kind   string `json:"kind"` // gap, fold, differs, missing, orphan, behind, money, stock, payment
 	Entity string `json:"entity,omitempty"`
 	Table  string `json:"table,omitempty"`
 	What   string `json:"what"`
