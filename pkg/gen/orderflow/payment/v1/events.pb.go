@@ -696,7 +696,7 @@ type AmountMismatched struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Due      *v1.Money              `protobuf:"bytes,1,opt,name=due,proto3" json:"due,omitempty"`
 	Captured *v1.Money              `protobuf:"bytes,2,opt,name=captured,proto3" json:"captured,omitempty"`
-	// under, over, currency.
+	// under, over, currency; elsewhere: captured was told as a payment of another order before.
 	Kind          string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
