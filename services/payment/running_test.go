@@ -99,6 +99,8 @@ func (r *running) others(entity ident.Entity, messages ...proto.Message) {
 			require.NoError(r.t, err)
 			r.publish(bus.EventSubject(bell), data)
 		}
+		// As the loop does, so that these bells ring once and not again some seconds later.
+		require.NoError(r.t, r.store.DeleteOutbox(r.t.Context(), []eventstore.OutboxID{result.Outbox}))
 	}
 }
 
