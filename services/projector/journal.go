@@ -2,14 +2,11 @@ package projector
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go/jetstream"
@@ -24,7 +21,6 @@ import (
 
 	envelopev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/envelope/v1"
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
-	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
 )
 
 // journalMost is how many deliveries share a transaction. They have bodies, so it is fewer than bells.
@@ -151,149 +147,6 @@ func (j *journal) bury(ctx context.Context, m jetstream.Msg, reason string, caus
 		return
 	}
 	_ = m.TermWithReason(reason)
-}
-
-// journalLock lets one batch at a time into the journal, over all replicas: only so can a repeat and a second body
-// under one id be told for sure. Batches share it, so it costs little.
-const journalLock = 7013003
-
-// sameDelivery is how far apart the same delivery can be told: as long as the broker keeps one, and a day.
-const sameDelivery = shortestRetention
-
-// write puts deliveries into the journal. What is there already is left as it is.
-func (j *journal) write(ctx context.Context, deliveries []*intakev1.Delivery) error {
-	deliveries = distinct(deliveries)
-	sealed, err := j.seal(ctx, deliveries)
-	if err != nil {
-		return err
-	}
-	return pgx.BeginFunc(ctx, j.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, journalLock); err != nil {
-			return fmt.Errorf("wait for the journal: %w", err)
-		}
-		batch := &pgx.Batch{}
-		days := map[string]bool{}
-		for _, d := range deliveries {
-			if day := d.GetReceivedAt().AsTime().UTC().Format(time.DateOnly); !days[day] {
-				days[day] = true
-				batch.Queue(`SELECT journal.make_day($1::text::date)`, day)
-			}
-		}
-		for i, d := range deliveries {
-			queueDelivery(batch, d, sealed[i])
-		}
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-			return fmt.Errorf("write to the journal: %w", err)
-		}
-		return nil
-	})
-}
-
-func distinct(deliveries []*intakev1.Delivery) []*intakev1.Delivery {
-	type key struct {
-		id       string
-		revision uint32
-	}
-	seen := map[key]bool{}
-	var out []*intakev1.Delivery
-	for _, d := range deliveries {
-		k := key{string(d.GetId()), d.GetRevision()}
-		if !seen[k] {
-			seen[k] = true
-			out = append(out, d)
-		}
-	}
-	return out
-}
-
-// seal encrypts every body under a key of its own, so that one delivery can be erased and others stay.
-func (j *journal) seal(ctx context.Context, deliveries []*intakev1.Delivery) ([]*typev1.Sealed, error) {
-	ids := make([]ident.Entity, len(deliveries))
-	for i, d := range deliveries {
-		ids[i] = ident.Entity(d.GetId())
-	}
-	if err := j.vault.Make(ctx, ids); err != nil {
-		return nil, err
-	}
-	sealed := make([]*typev1.Sealed, len(deliveries))
-	for i, d := range deliveries {
-		var err error
-		if sealed[i], err = j.vault.SealBytes(ctx, ids[i], d.GetBody()); err != nil {
-			return nil, err
-		}
-	}
-	return sealed, nil
-}
-
-// The window around a delivery's own time keeps the look for repeats to a handful of partitions, whenever it is made.
-const insertDelivery = `
-	WITH new AS (
-		SELECT $1::uuid AS id, $2::bigint AS revision, $3::text AS source, $4::text AS account, $5::text AS topic,
-		       $6::text AS provider_delivery_id, $7::timestamptz AS received_at, $8::boolean AS test, $9::text AS outcome,
-		       $10::text AS quarantine_reason, $11::text AS quarantine_detail, $12::int AS fact_count, $13::uuid[] AS order_ids,
-		       $14::jsonb AS headers, $15::bytea AS body_nonce, $16::bytea AS body_sealed, $17::bytea AS body_sha256,
-		       EXISTS (SELECT 1 FROM journal.deliveries d WHERE d.source = $3 AND d.account = $4 AND d.topic = $5
-		           AND d.provider_delivery_id = $6 AND d.body_sha256 <> $17
-		           AND d.received_at BETWEEN $18 AND $19) AS conflicting
-	), flagged AS (
-		INSERT INTO journal.conflicts SELECT source, account, topic, provider_delivery_id FROM new WHERE conflicting
-		ON CONFLICT (source, account, topic, provider_delivery_id) DO NOTHING
-	)
-	INSERT INTO journal.deliveries (id, revision, source, account, topic, provider_delivery_id, received_at, test, outcome,
-		quarantine_reason, quarantine_detail, fact_count, order_ids, headers, body_nonce, body_sealed, body_sha256, conflicting)
-	SELECT * FROM new
-	 WHERE NOT EXISTS (SELECT 1 FROM journal.deliveries d WHERE d.id = $1 AND d.revision = $2 AND d.received_at BETWEEN $18 AND $19)`
-
-func queueDelivery(batch *pgx.Batch, d *intakev1.Delivery, body *typev1.Sealed) {
-	at := d.GetReceivedAt().AsTime().UTC().Truncate(time.Microsecond)
-	hash := sha256.Sum256(d.GetBody())
-	batch.Queue(insertDelivery, uuid.UUID(d.GetId()), int64(d.GetRevision()), clean(d.GetSource()), clean(d.GetAccount()), clean(d.GetTopic()),
-		clean(d.GetDeliveryId()), at, d.GetTest(), outcomeOf(d), some(d.GetQuarantine().GetReason()), some(d.GetQuarantine().GetDetail()),
-		int32(len(d.GetFacts())), orderIDs(d), headers(d), present(body.GetNonce()), present(body.GetCiphertext()), hash[:], //nolint:gosec // facts are few
-		at.Add(-sameDelivery), at.Add(sameDelivery))
-}
-
-// present is no bytes instead of none at all: what came again after its key was erased has an empty seal.
-func present(b []byte) []byte { return append([]byte{}, b...) }
-
-// outcomeOf is what became of a delivery.
-func outcomeOf(d *intakev1.Delivery) string {
-	switch {
-	case d.GetQuarantine() != nil:
-		return "quarantined"
-	case len(d.GetFacts()) == 0:
-		return "nothing_for_us"
-	}
-	return "accepted"
-}
-
-// orderIDs are the orders that a delivery names itself, each once; others are found by their references later.
-func orderIDs(d *intakev1.Delivery) []uuid.UUID {
-	ids := []uuid.UUID{}
-	seen := map[ident.Entity]bool{}
-	for _, f := range d.GetFacts() {
-		k := f.GetOrder()
-		if k.GetId() == "" {
-			continue
-		}
-		if id := ident.Order(k.GetSource(), k.GetAccount(), k.GetId()); !seen[id] {
-			seen[id] = true
-			ids = append(ids, uuid.UUID(id))
-		}
-	}
-	return ids
-}
-
-func headers(d *intakev1.Delivery) string {
-	all := map[string]string{}
-	for _, h := range d.GetHeaders() {
-		all[h.GetName()] = h.GetValue()
-	}
-	data, err := json.Marshal(all)
-	if err != nil {
-		return "{}" // strings can always be written
-	}
-	return withoutNUL(string(data))
 }
 
 // Partitions are made some days ahead and dropped when their day is older than the retention.
