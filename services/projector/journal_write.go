@@ -3,6 +3,7 @@ package projector
 // How deliveries are put into the journal: a batch is one transaction and one statement.
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -154,7 +155,7 @@ func rowsOf(deliveries []*intakev1.Delivery, sealed []*typev1.Sealed) *rows {
 		if !told {
 			bodies[name] = hash[:]
 		}
-		r.conflicting = append(r.conflicting, told && string(first) != string(hash[:]))
+		r.conflicting = append(r.conflicting, told && !bytes.Equal(first, hash[:]))
 	}
 	return r
 }
