@@ -108,21 +108,74 @@ func putTimers(ctx context.Context, tx pgx.Tx, timers []Timer) error {
 	if len(timers) == 0 {
 		return nil
 	}
-	batch := &pgx.Batch{}
+	at := map[timerKey]int{} // one statement touches a row once: the last one counts
+	var rows timerRows
+	var parked parkedRows
 	for _, t := range timers {
-		batch.Queue(`INSERT INTO orderflow.timers (service, id, entity_id, kind, due_at, attempt, payload) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (service, id) DO UPDATE SET entity_id = excluded.entity_id, kind = excluded.kind, due_at = excluded.due_at,
-			attempt = excluded.attempt, payload = excluded.payload`,
-			t.Service, uuid.UUID(t.ID), nullable(t.Entity), t.Kind, instant(t.DueAt), t.Attempt, t.Payload)
-		if len(t.Refs) > 0 {
-			batch.Queue(`INSERT INTO orderflow.parked (ref, service, id) SELECT unnest($1::text[]), $2, $3 ON CONFLICT DO NOTHING`,
-				t.Refs, t.Service, uuid.UUID(t.ID))
+		k := timerKey{t.Service, t.ID}
+		i, again := at[k]
+		if !again {
+			i = rows.grow()
+			at[k] = i
 		}
+		rows.set(i, t)
+		parked.add(t)
 	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO orderflow.timers (service, id, entity_id, kind, due_at, attempt, payload)
+		SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::int[], $7::bytea[])
+		ON CONFLICT (service, id) DO UPDATE SET entity_id = excluded.entity_id, kind = excluded.kind, due_at = excluded.due_at,
+		attempt = excluded.attempt, payload = excluded.payload`,
+		rows.services, rows.ids, rows.entities, rows.kinds, rows.due, rows.attempts, rows.payloads); err != nil {
 		return fmt.Errorf("write timers: %w", err)
 	}
+	if len(parked.refs) == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO orderflow.parked (ref, service, id)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[]) ON CONFLICT DO NOTHING`, parked.refs, parked.services, parked.ids); err != nil {
+		return fmt.Errorf("write what timers wait for: %w", err)
+	}
 	return nil
+}
+
+type timerKey struct {
+	service string
+	id      ident.Cause
+}
+
+// timerRows are timers as columns.
+type timerRows struct {
+	services, kinds []string
+	ids             []uuid.UUID
+	entities        []*uuid.UUID
+	due             []*time.Time
+	attempts        []int32
+	payloads        [][]byte
+}
+
+func (r *timerRows) grow() int {
+	r.services, r.kinds, r.ids = append(r.services, ""), append(r.kinds, ""), append(r.ids, uuid.Nil)
+	r.entities, r.due = append(r.entities, nil), append(r.due, nil)
+	r.attempts, r.payloads = append(r.attempts, 0), append(r.payloads, nil)
+	return len(r.ids) - 1
+}
+
+func (r *timerRows) set(i int, t Timer) {
+	r.services[i], r.kinds[i], r.ids[i] = t.Service, t.Kind, uuid.UUID(t.ID)
+	r.entities[i], r.due[i] = nullable(t.Entity), instant(t.DueAt)
+	r.attempts[i], r.payloads[i] = int32(t.Attempt), t.Payload //nolint:gosec // attempts are few
+}
+
+// parkedRows are the names that timers wait for, as columns.
+type parkedRows struct {
+	refs, services []string
+	ids            []uuid.UUID
+}
+
+func (r *parkedRows) add(t Timer) {
+	for _, ref := range t.Refs {
+		r.refs, r.services, r.ids = append(r.refs, ref), append(r.services, t.Service), append(r.ids, uuid.UUID(t.ID))
+	}
 }
 
 // wakeLinked makes due what was parked under names that were linked, now with its entity. It is a new statement after
@@ -266,7 +319,11 @@ func scanTimer(row pgx.CollectableRow) (Timer, error) {
 }
 
 func writeSnapshots(ctx context.Context, tx pgx.Tx, live []*prepared) error {
-	batch := &pgx.Batch{}
+	at := map[stream]int{} // one statement touches a row once: the last append to a stream counts
+	var entities []uuid.UUID
+	var categories []string
+	var versions []int32
+	var states [][]byte
 	for _, u := range live {
 		for i, a := range u.Appends {
 			if a.Snapshot == nil || len(u.rows[i]) == 0 {
@@ -276,15 +333,23 @@ func writeSnapshots(ctx context.Context, tx pgx.Tx, live []*prepared) error {
 			if err != nil {
 				return fmt.Errorf("write the state of %s-%s: %w", a.Category, a.Entity, err)
 			}
-			batch.Queue(`INSERT INTO orderflow.snapshots AS s (entity_id, category, version, data) VALUES ($1, $2, $3, $4)
-				ON CONFLICT (entity_id, category) DO UPDATE SET version = excluded.version, data = excluded.data WHERE s.version < excluded.version`,
-				uuid.UUID(a.Entity), string(a.Category), a.Expected+len(u.rows[i]), data)
+			version := int32(a.Expected + len(u.rows[i])) //nolint:gosec // a stream is far shorter
+			if n, again := at[stream{a.Entity, a.Category}]; again {
+				versions[n], states[n] = version, data
+				continue
+			}
+			at[stream{a.Entity, a.Category}] = len(entities)
+			entities, categories = append(entities, uuid.UUID(a.Entity)), append(categories, string(a.Category))
+			versions, states = append(versions, version), append(states, data)
 		}
 	}
-	if batch.Len() == 0 {
+	if len(entities) == 0 {
 		return nil
 	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO orderflow.snapshots AS s (entity_id, category, version, data)
+		SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bytea[])
+		ON CONFLICT (entity_id, category) DO UPDATE SET version = excluded.version, data = excluded.data WHERE s.version < excluded.version`,
+		entities, categories, versions, states); err != nil {
 		return fmt.Errorf("write the states of streams: %w", err)
 	}
 	return nil
