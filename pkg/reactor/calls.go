@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/orderflow/orderflow/pkg/eventstore"
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/pkg/order"
 )
@@ -43,6 +42,8 @@ type pool struct {
 	mu       sync.Mutex
 	underWay map[string][]*errand // who waits for the call
 	lately   map[string]answered
+
+	recorder recorder
 }
 
 // answered is the version of the service's own stream that holds the answer to a call.
@@ -147,7 +148,6 @@ func (r *Reactor) call(o *order.State, requests []Request, errands ...*errand) b
 				r.over(r.calls.leave(keys[i], 0, time.Time{}), nil, true)
 				return
 			}
-			defer func() { <-r.calls.slots }()
 			r.doAndRecord(keys[i], o, requests[i])
 		})
 	}
@@ -169,20 +169,14 @@ func (r *Reactor) begin() bool {
 	}
 }
 
+// doAndRecord makes a call, lets the next one begin, and ends who waited for it once the answer is recorded.
 func (r *Reactor) doAndRecord(key string, o *order.State, request Request) {
-	ctx, cancel := context.WithTimeout(context.Background(), r.pace.callTimeout)
-	defer cancel()
-	var answer any
-	callErr := guarded(func() (err error) {
-		answer, err = r.spec.Calls.Do(ctx, o, request)
-		return err
-	})
+	answer, callErr := r.do(o, request)
+	<-r.calls.slots
 	if callErr != nil {
 		r.deps.Log.Warn().Err(callErr).Stringer("entity_id", o.ID).Str("call", request.Key()).Msg("call failed")
 	}
-	record, stop := context.WithTimeout(context.Background(), recordTimeout)
-	defer stop()
-	next, err := r.recordUntilStored(record, o.ID, request, answer, callErr)
+	next, err := r.record(&reply{entity: o.ID, request: request, answer: answer, err: callErr})
 	version := 0
 	if err == nil {
 		version = next.state.Version(r.spec.Owns)
@@ -195,6 +189,16 @@ func (r *Reactor) doAndRecord(key string, o *order.State, request Request) {
 		r.call(next.state, next.requests, errands...)
 	}
 	r.over(errands, err, false)
+}
+
+func (r *Reactor) do(o *order.State, request Request) (answer any, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), r.pace.callTimeout)
+	defer cancel()
+	err = guarded(func() (err error) {
+		answer, err = r.spec.Calls.Do(ctx, o, request)
+		return err
+	})
+	return answer, err
 }
 
 // over counts a call of the errands as done, and ends those that were waiting for it alone.
@@ -265,76 +269,4 @@ func (p *pool) holds() []*hold {
 		}
 	}
 	return holds
-}
-
-// recordUntilStored decides about an answer on fresh state, again if somebody was faster, and waits for a database that
-// is away: an answer that is lost is a call that is made once more.
-func (r *Reactor) recordUntilStored(ctx context.Context, id ident.Entity, request Request, answer any, callErr error) (decision, error) {
-	conflicts, pause := 0, firstPause
-	for {
-		d, outcome, err := r.record(ctx, id, request, answer, callErr)
-		switch {
-		case err != nil && !eventstore.Unreachable(err):
-			return d, err
-		case err != nil:
-			select {
-			case <-ctx.Done():
-				return d, err
-			case <-time.After(pause):
-				pause = min(2*pause, mostPause)
-			}
-		case outcome != eventstore.Conflict:
-			return d, nil
-		default:
-			r.metrics.conflicts.Inc()
-			conflicts++
-			if conflicts > conflictsMost {
-				return d, fmt.Errorf("%d conflicts in a row", conflicts)
-			}
-		}
-	}
-}
-
-func (r *Reactor) record(ctx context.Context, id ident.Entity, request Request, answer any, callErr error) (decision, eventstore.Outcome, error) {
-	loaded, err := r.deps.Store.Load(ctx, []ident.Entity{id})
-	if err != nil {
-		return decision{}, eventstore.Stored, err
-	}
-	w := &Work{Entity: id, Events: loaded[id]}
-	var d decision
-	err = guarded(func() (err error) {
-		d, err = r.decideRecord(w, request, answer, callErr)
-		return err
-	})
-	if err != nil || empty(d.unit) {
-		return d, eventstore.Stored, err
-	}
-	outcomes, err := r.append(ctx, []eventstore.Unit{d.unit})
-	if err != nil {
-		if !eventstore.Unreachable(err) {
-			err = sorted{errUnstorable, err}
-		}
-		return d, eventstore.Stored, err
-	}
-	return d, outcomes[0], nil
-}
-
-func (r *Reactor) decideRecord(w *Work, request Request, answer any, callErr error) (decision, error) {
-	if err := r.fold(w); err != nil {
-		return decision{}, err
-	}
-	now := r.deps.Clock().UTC()
-	wanted, err := r.spec.Calls.Record(w.State.Clone(), request, answer, callErr, now)
-	if err != nil {
-		return decision{}, err
-	}
-	d := decision{work: w, state: w.State}
-	t := Trigger{Kind: Ring, Cause: ident.Named("call", r.spec.Service, w.Entity.String(), request.Key()), At: now}
-	appended := r.add(&d, wanted, t, now, ordinalsOf(w.Events, r.spec.Owns))
-	if len(appended) > 0 {
-		d.unit.Appends = []eventstore.Append{{
-			Entity: w.Entity, Category: r.spec.Owns, Expected: w.State.Version(r.spec.Owns), Events: appended,
-		}}
-	}
-	return d, nil
 }
