@@ -29,7 +29,7 @@ type Gate struct {
 // enforce: it places a hold or closes the order when one passes.
 func (s *State) Gates() []Gate {
 	gates := []Gate{s.placedGate(), s.runningGate()}
-	if s.Order.Historic || s.Order.Ended() || s.Order.Completed {
+	if s.Order.Historic || s.Order.Ended() || s.Completed() {
 		return gates
 	}
 	gates = append(gates, s.fraudGate(), s.paymentGate(), s.stockGate())
@@ -72,10 +72,13 @@ func (s *State) placedGate() Gate {
 }
 
 func (s *State) runningGate() Gate {
-	g := Gate{Name: "running", Open: !s.Order.Cancelling() && !s.Order.Ended() && !s.Order.Completed}
+	completed := s.Completed()
+	g := Gate{Name: "running", Open: !s.Order.Cancelling() && !s.Order.Ended() && !completed}
 	switch {
-	case s.Order.Cancelled, s.Order.Expired, s.Order.Completed:
+	case s.Order.Ended():
 		g.WaitsFor, g.Who, g.Since = "nothing: the order has ended", "nobody", s.Order.ClosedAt
+	case completed:
+		g.WaitsFor, g.Who, g.Since = "nothing: the order is completed", "nobody", s.CompletedAt()
 	case s.Order.Cancelling():
 		g.Since = s.Order.Cancellation.Since
 		g.WaitsFor, g.Who = "its cancellation: "+strings.Join(s.Unanswered(), ", ")+" not closed yet", "our services"

@@ -53,6 +53,8 @@ type Order struct {
 	Refusals  []Cancellation
 	Cancelled bool
 	Expired   bool
+	// Completed says that OrderCompleted was recorded and that nothing else was wanted since. It is recorded of orders
+	// with nothing to ship, and once was of all that were delivered: State.Completed knows both.
 	Completed bool
 	ClosedAt  time.Time
 	Erased    bool

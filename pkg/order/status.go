@@ -30,7 +30,7 @@ func (s *State) Status() Status {
 		return StatusExpired
 	case s.Order.Cancelled:
 		return StatusCancelled
-	case s.Order.Completed:
+	case s.Completed():
 		return StatusCompleted
 	}
 	if st, ok := s.parcelStatus(); ok {

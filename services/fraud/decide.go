@@ -16,7 +16,7 @@ import (
 
 // alive says that a score can still make a difference: the order is placed, of today, and has neither left nor ended.
 func alive(o *order.State) bool {
-	return o.Order.Placed && !o.Order.Historic && !o.Order.Ended() && !o.Order.Completed && !o.Order.Cancelling() && !o.Fulfillment.Shipped()
+	return o.Order.Placed && !o.Order.Historic && !o.Order.Ended() && !o.Completed() && !o.Order.Cancelling() && !o.Fulfillment.Shipped()
 }
 
 // due says that the order is to be scored now: money for it was heard of.
@@ -95,7 +95,7 @@ func review(o *order.State, c *commandv1.Command) proto.Message {
 		return refuse("a verdict is clear or reject")
 	case !o.Fraud.Scored:
 		return refuse("the order has no score yet")
-	case o.Order.Ended() || o.Order.Completed:
+	case o.Order.Ended() || o.Completed():
 		return refuse("the order has ended already")
 	}
 	return &fraudv1.ReviewDecided{Verdict: verdict, By: c.GetBy(), Reason: c.GetReason()}

@@ -75,7 +75,7 @@ func longestWaiting(a, b *result) int {
 // wants says that an order's claim is to be looked at: it runs, and no parcel of it is on its way out. While there is
 // a label, what is in the parcel is what was reserved; an edit moves stock once the label is void.
 func (c Config) wants(o *order.State) bool {
-	return o.Order.Placed && !o.Order.Historic && !o.Order.Cancelling() && !o.Order.Ended() && !o.Order.Completed &&
+	return o.Order.Placed && !o.Order.Historic && !o.Order.Cancelling() && !o.Order.Ended() && !o.Completed() &&
 		!o.Fulfillment.Labelled()
 }
 

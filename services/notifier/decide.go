@@ -141,7 +141,7 @@ func confirmed(o *order.State) bool {
 // heldSince is since when the order has a hold that the customer feels. Holds about our own failing, and those of an
 // operator, are ours to settle. Once it is gone, or going, there is nothing to wait for.
 func heldSince(o *order.State) (time.Time, bool) {
-	if o.Order.Cancelling() || o.Order.Ended() || o.Order.Completed || o.Fulfillment.Shipped() {
+	if o.Order.Cancelling() || o.Order.Ended() || o.Completed() || o.Fulfillment.Shipped() {
 		return time.Time{}, false
 	}
 	var since time.Time

@@ -122,8 +122,8 @@ func sentenceOf(o *order.State, gates []gateView) string {
 	if s := parcelSentence(o); s != "" {
 		return s
 	}
-	if o.Order.Completed {
-		return "It was completed at " + clockTime(o.Order.ClosedAt) + " UTC and waits for nothing."
+	if o.Completed() {
+		return "It was completed at " + clockTime(o.CompletedAt()) + " UTC and waits for nothing."
 	}
 	closed := 0
 	for _, g := range gates {

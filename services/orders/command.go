@@ -54,7 +54,7 @@ func (r Rules) commandHold(d *draft, c *commandv1.Command) {
 		d.refuse("hold", "no such order was placed")
 	case o.Historic:
 		d.refuse("hold", "the order was imported from the past and is only shown")
-	case o.Ended() || o.Completed:
+	case o.Ended() || d.state.Completed():
 		d.refuse("hold", "the order has ended already")
 	case d.state.Fulfillment.Shipped():
 		d.refuse("hold", "the parcel has left already")

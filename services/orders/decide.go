@@ -78,7 +78,11 @@ func (r Rules) life(d *draft) {
 		}
 	case o.Cancelling():
 		r.converse(d)
-	case !o.Placed || o.Completed:
+	case !o.Placed:
+	case d.state.Completed():
+		if d.state.Fulfillment.Shipped() { // the parcel overtook whatever held it
+			r.holds(d)
+		}
 	case r.mustStop(d):
 		d.look(r.nextLook(d))
 	default:
@@ -137,22 +141,13 @@ func (r Rules) priority(o *order.State) bool {
 	return o.Order.Description.GetTotals().GetTotal().GetMinorUnits() > limit.Minor
 }
 
-// complete ends an order of which everything was delivered, or that has nothing to ship and nothing to wait for.
+// complete ends an order that has nothing to ship and nothing to wait for. That everything was delivered follows from
+// the carrier's scans (order.State.Completed); nobody has to record it.
 func (r Rules) complete(d *draft) {
-	o := d.state
-	if len(o.Wanted()) == 0 {
-		if o.Releasable() {
-			d.emit(&orderv1.OrderCompleted{})
-			d.clear()
-		}
-		return
+	if len(d.state.Wanted()) == 0 && d.state.Releasable() {
+		d.emit(&orderv1.OrderCompleted{})
+		d.clear()
 	}
-	for _, l := range o.Lines() {
-		if order.Ours(l.Described) && l.Delivered < l.Ordered {
-			return
-		}
-	}
-	d.emit(&orderv1.OrderCompleted{})
 }
 
 // deadlines keeps every closed gate from waiting for ever: while one is closed, there is a time at which the order is
@@ -160,7 +155,7 @@ func (r Rules) complete(d *draft) {
 // becomes a question for a person.
 func (r Rules) deadlines(d *draft) {
 	o := d.state
-	if o.Order.Completed || o.Fulfillment.Shipped() || o.Order.LatestRelease() != nil && o.Releasable() {
+	if o.Completed() || o.Fulfillment.Shipped() || o.Order.LatestRelease() != nil && o.Releasable() {
 		return
 	}
 	d.look(r.nextLook(d))

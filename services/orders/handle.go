@@ -20,7 +20,8 @@ var rings = []bus.Ring{
 	}},
 }
 
-func (r Rules) spec() reactor.Spec {
+// Spec is orders as the loop runs it.
+func (r Rules) Spec() reactor.Spec {
 	return reactor.Spec{
 		Service: service, Owns: event.Order, Facts: bus.OwnerOrder, Rings: rings, Commands: true, Decide: r.Decide,
 	}

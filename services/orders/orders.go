@@ -22,7 +22,7 @@ func Service() host.Service {
 			rules := Rules{Config: *config, Digest: func(content []byte) []byte {
 				return d.Vault.HMAC("description", string(content))
 			}}
-			return []host.Task{d.Reactor(rules.spec())}, nil
+			return []host.Task{d.Reactor(rules.Spec())}, nil
 		},
 	}
 }

@@ -42,7 +42,7 @@ var orders = guard("orders", "order_id", orderOf,
 	one("released_at", instant, func(f *facts) any { return when(f.releasedAt()) }),
 	one("shipped_at", instant, func(f *facts) any { return when(f.shippedAt()) }),
 	one("delivered_at", instant, func(f *facts) any { return when(f.deliveredAt()) }),
-	one("completed_at", instant, func(f *facts) any { return f.closed(f.state.Order.Completed) }),
+	one("completed_at", instant, func(f *facts) any { return when(f.state.CompletedAt()) }),
 	one("cancelled_at", instant, func(f *facts) any { return f.closed(f.state.Order.Cancelled) }),
 	one("expired_at", instant, func(f *facts) any { return f.closed(f.state.Order.Expired) }),
 	one("is_test", flag, func(f *facts) any { return f.described().GetTest() }),
@@ -149,7 +149,7 @@ func (f *facts) holdReasons() []string {
 func (f *facts) waitsFor() []string {
 	waits := []string{}
 	o := &f.state.Order
-	if o.Ended() || o.Completed || o.Historic {
+	if o.Ended() || f.state.Completed() || o.Historic {
 		return waits
 	}
 	for _, g := range f.state.Gates() {

@@ -82,7 +82,7 @@ func orderSummary(m proto.Message) string {
 	case *orderv1.CancellationRefused:
 		return "Cancellation refused by " + m.GetBy() + because(m.GetReason())
 	case *orderv1.OrderCompleted:
-		return "Completed: everything was delivered"
+		return "Completed"
 	case *orderv1.OrderExpired:
 		return "Expired" + because(m.GetReason())
 	case *orderv1.PersonalDataErased:

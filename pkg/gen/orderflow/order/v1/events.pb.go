@@ -809,7 +809,8 @@ func (x *CancellationRefused) GetNumber() int32 {
 	return 0
 }
 
-// OrderCompleted says that everything was delivered.
+// OrderCompleted says that an order waits for nothing any more and has nothing to ship. That everything was delivered
+// follows from the carrier's scans and is not recorded; it once was, and such events are read for ever.
 type OrderCompleted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

@@ -1,0 +1,51 @@
+package order
+
+import "time"
+
+// Completed says that nothing more will be done for the order: all of it that is ours to ship was delivered, or nothing
+// was and orders recorded that it waits for nothing. The first follows from the scans, so no event says it; it ceases
+// to be true once more is wanted. What ended otherwise, or was imported, is never completed.
+func (s *State) Completed() bool {
+	o := &s.Order
+	if !o.Placed || o.Historic || o.Ended() {
+		return false
+	}
+	return o.Completed || s.everythingDelivered()
+}
+
+// CompletedAt is when the order was completed: when the last of it reached the customer, by the carrier's clock, or by
+// ours when orders recorded it. Zero while it is not.
+func (s *State) CompletedAt() time.Time {
+	switch {
+	case !s.Completed():
+		return time.Time{}
+	case !s.everythingDelivered():
+		return s.Order.ClosedAt
+	}
+	var last time.Time
+	for _, r := range s.Order.Releases {
+		if parcel := s.Shipment(r.Number); parcel != nil {
+			if at, ok := s.Fulfillment.DeliveredAt(parcel.Tracking); ok && at.After(last) {
+				last = at
+			}
+		}
+	}
+	return last
+}
+
+// everythingDelivered says that there was something of ours to ship and that all of it has reached the customer.
+func (s *State) everythingDelivered() bool {
+	if len(s.Fulfillment.Scans) == 0 || len(s.Order.Releases) == 0 { // nearly always, and much cheaper to ask
+		return false
+	}
+	ours := false
+	for _, l := range s.Lines() {
+		if !Ours(l.Described) || l.Ordered <= 0 {
+			continue
+		}
+		if ours = true; l.Delivered < l.Ordered {
+			return false
+		}
+	}
+	return ours
+}
