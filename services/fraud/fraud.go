@@ -24,7 +24,7 @@ func Service() host.Service {
 		Broker:     true,
 		Migrations: migrations,
 		Start: func(_ context.Context, d host.Deps) ([]host.Task, error) {
-			r := reader{pool: d.Pool, vault: d.Vault}
+			r := reader{vault: d.Vault, count: counter{d.Pool}.count}
 			return []host.Task{d.Reactor(config.spec(r))}, nil
 		},
 	}

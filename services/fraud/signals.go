@@ -13,10 +13,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/pkg/money"
 	"github.com/orderflow/orderflow/pkg/order"
 	"github.com/orderflow/orderflow/pkg/reactor"
-	"github.com/orderflow/orderflow/pkg/seal"
 
 	fraudv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fraud/v1"
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
@@ -29,8 +29,15 @@ const large = "2000"
 // reader reads what is known of an order's customer. Customers are counted by a keyed hash of their address, so that
 // the table holds nobody's address and means nothing without the key.
 type reader struct {
-	pool  *pgxpool.Pool
-	vault *seal.Vault
+	vault Vault
+	// count counts the orders of customers into the signals of the sightings.
+	count func(ctx context.Context, seen []sighting) error
+}
+
+// Vault opens the seal of an order's person, and hashes under a key what may not stand in a table.
+type Vault interface {
+	Open(ctx context.Context, id ident.Entity, s *typev1.Sealed) (p *typev1.Person, erased bool, err error)
+	HMAC(label, value string) []byte
 }
 
 // sighting is one customer's order.
@@ -78,10 +85,13 @@ func (r reader) signals(ctx context.Context, o *order.State) (*fraudv1.Signals, 
 	return s, r.vault.HMAC("velocity", email), nil
 }
 
+// counter counts in the table.
+type counter struct{ pool *pgxpool.Pool }
+
 // count remembers which customer made which order, and counts how many each had made by then, this one included. It is
 // repeatable: the same order is remembered once. Rows are written in one order, so that replicas cannot lock each
 // other out.
-func (r reader) count(ctx context.Context, seen []sighting) error {
+func (r counter) count(ctx context.Context, seen []sighting) error {
 	if len(seen) == 0 {
 		return nil
 	}

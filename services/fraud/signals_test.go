@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -15,21 +16,30 @@ import (
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/pkg/order"
 	"github.com/orderflow/orderflow/pkg/reactor"
+	"github.com/orderflow/orderflow/pkg/seal"
 	"github.com/orderflow/orderflow/pkg/testkit"
 
 	fraudv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fraud/v1"
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
 )
 
-func newReader(t *testing.T) reader {
+// reading is a reader with what it reads from.
+type reading struct {
+	reader
+	pool  *pgxpool.Pool
+	vault *seal.Vault
+}
+
+func newReader(t *testing.T) reading {
 	t.Helper()
 	pool := testkit.DB(t)
 	require.NoError(t, eventstore.MigrateFS(t.Context(), pool.Config().ConnString(), service, migrations))
-	return reader{pool: pool, vault: testkit.Vault(t, pool)}
+	vault := testkit.Vault(t, pool)
+	return reading{reader{vault: vault, count: counter{pool}.count}, pool, vault}
 }
 
 // paidBy is a paid order of a customer, recorded so long after noon.
-func (r reader) paidBy(t *testing.T, name, email string, after time.Duration) *reactor.Work {
+func (r reading) paidBy(t *testing.T, name, email string, after time.Duration) *reactor.Work {
 	t.Helper()
 	entity := ident.Order("checkout", "default", name)
 	m := placed(50)
@@ -45,7 +55,7 @@ func (r reader) paidBy(t *testing.T, name, email string, after time.Duration) *r
 	return &reactor.Work{Entity: entity, State: s}
 }
 
-func (r reader) read(t *testing.T, works ...*reactor.Work) []*fraudv1.Signals {
+func (r reading) read(t *testing.T, works ...*reactor.Work) []*fraudv1.Signals {
 	t.Helper()
 	require.NoError(t, r.enrich(t.Context(), works))
 	var out []*fraudv1.Signals

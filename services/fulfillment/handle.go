@@ -33,12 +33,12 @@ type handler struct {
 	rules   Rules
 	calls   int // at once
 	carrier Carrier
-	vault   opener
+	vault   Opener
 	clock   func() time.Time
 }
 
-// opener opens the seal of an order's person.
-type opener interface {
+// Opener opens the seal of an order's person.
+type Opener interface {
 	Open(ctx context.Context, id ident.Entity, s *typev1.Sealed) (p *typev1.Person, erased bool, err error)
 }
 
@@ -47,6 +47,11 @@ func (h *handler) spec() reactor.Spec {
 		Service: service, Owns: event.Fulfillment, Facts: bus.OwnerFulfillment, Rings: rings, Commands: true, Decide: h.rules.Decide,
 		Calls: &reactor.Calls{Workers: h.calls, Do: h.do, Record: h.rules.Record},
 	}
+}
+
+// Spec is fulfillment as the loop runs it, with one carrier and whoever opens the seals.
+func Spec(r Rules, c Carrier, seals Opener, clock func() time.Time) reactor.Spec {
+	return (&handler{rules: r, calls: 1, carrier: c, vault: seals, clock: clock}).spec()
 }
 
 // do makes one call. Every error it returns is a CarrierError, or nobody knows what was done.

@@ -332,7 +332,7 @@ func (s shut) Open(context.Context, ident.Entity, *typev1.Sealed) (*typev1.Perso
 func TestNoLabelIsAskedForInVain(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		vault opener
+		vault Opener
 		until time.Time
 		want  error
 	}{

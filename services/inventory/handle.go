@@ -38,6 +38,9 @@ var rings = []bus.Ring{
 	{Category: event.Inventory, Types: []string{"CommandRefused"}}, // a bell in the same batch gave way to it
 }
 
+// Rings are the news of an order that inventory listens to.
+func Rings() []bus.Ring { return rings }
+
 // handler reads what a batch needs, lets the rules decide and says how that is written.
 type handler struct {
 	rules Config
@@ -53,7 +56,7 @@ func (h *handler) spec() reactor.Spec {
 }
 
 func (h *handler) batch(ctx context.Context, works []*reactor.Work, now time.Time) ([]eventstore.Unit, error) {
-	asks, err := h.told.news(ctx, asksOf(works, now.Truncate(time.Microsecond)))
+	asks, err := h.told.news(ctx, AsksOf(works, now.Truncate(time.Microsecond)))
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +72,8 @@ func (h *handler) batch(ctx context.Context, works []*reactor.Work, now time.Tim
 	return units, nil
 }
 
-// asksOf takes works apart: every move is asked about by itself, an order once however many bells rang.
-func asksOf(works []*reactor.Work, now time.Time) []Ask {
+// AsksOf takes works apart: every move is asked about by itself, an order once however many bells rang.
+func AsksOf(works []*reactor.Work, now time.Time) []Ask {
 	var asks []Ask
 	for _, w := range works {
 		rung := false

@@ -14,7 +14,9 @@ var rings = []bus.Ring{
 	{Category: event.Fulfillment, Types: []string{"FulfillmentClosed"}},
 }
 
-func spec(l lookup) reactor.Spec {
+// Spec is payment as the loop runs it, with whoever knows where names lead.
+func Spec(known Resolver) reactor.Spec {
+	l := lookup{known}
 	return reactor.Spec{
 		Service: service, Owns: event.Payment, Facts: bus.OwnerPayment, Rings: rings, Commands: true, Decide: Decide, Enrich: l.enrich,
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/orderflow/orderflow/pkg/eventstore"
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/pkg/order"
 	"github.com/orderflow/orderflow/pkg/reactor"
@@ -37,8 +36,13 @@ func (n *names) fresh(payment []string) bool {
 	return n != nil && len(payment) > 0 && !slices.ContainsFunc(payment, func(name string) bool { return !n.nowhere[name] })
 }
 
+// Resolver knows where names lead: the event store.
+type Resolver interface {
+	Resolve(ctx context.Context, refs []string) (map[string]ident.Entity, error)
+}
+
 // lookup finds out where names lead.
-type lookup struct{ store *eventstore.Store }
+type lookup struct{ store Resolver }
 
 func (l lookup) enrich(ctx context.Context, works []*reactor.Work) error {
 	var all []string

@@ -17,7 +17,7 @@ func Service() host.Service {
 		Database: true,
 		Broker:   true,
 		Start: func(_ context.Context, d host.Deps) ([]host.Task, error) {
-			return []host.Task{d.Reactor(spec(lookup{d.Store})), {Name: "parked", Run: newWatcher(d).run}}, nil
+			return []host.Task{d.Reactor(Spec(d.Store)), {Name: "parked", Run: newWatcher(d).run}}, nil
 		},
 	}
 }
