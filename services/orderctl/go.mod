@@ -23,6 +23,7 @@ replace github.com/orderflow/orderflow/services/projector => ../projector
 replace github.com/orderflow/orderflow/services/sandbox => ../sandbox
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/google/uuid v1.6.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/nats-io/nats.go v1.55.0

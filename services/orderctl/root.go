@@ -120,6 +120,7 @@ func commands() []*cobra.Command {
 		deadCommand(),
 		rebuildCommand(),
 		verifyCommand(),
+		loadCommand(),
 		migrateCommand(),
 		provisionCommand(),
 		normalizeCommand(),
