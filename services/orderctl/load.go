@@ -124,7 +124,7 @@ func (f *loadFlags) options(c *cobra.Command) (load.Options, error) {
 	}
 	seed := f.seed
 	if seed == 0 {
-		seed = uint64(time.Now().UnixMicro()) //nolint:gosec // it is after 1970
+		seed = uint64(time.Now().UnixMicro())
 	}
 	return load.Options{
 		URL: to, Targets: targets, Phases: phases, Connections: f.connections, Timeout: f.timeout, Grace: f.grace,

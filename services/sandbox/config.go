@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type Config struct {
 
 	ScanAfter time.Duration `env:"SANDBOX_SCAN_AFTER" envDefault:"1s" desc:"How long after it was bought a label is scanned for the first time."`
 	ScanEvery time.Duration `env:"SANDBOX_SCAN_EVERY" envDefault:"1s" desc:"How long after one scan the next one follows."`
+	Scans     string        `env:"SANDBOX_SCANS" envDefault:"all" desc:"What is scanned of a parcel whose address asks for nothing else: all (picked up, out for delivery, delivered), or delivered alone."`
 	Slow      time.Duration `env:"SANDBOX_SLOW" envDefault:"15s" desc:"How late the carrier answers an address that says sandbox:slow."`
 	Latency   time.Duration `env:"SANDBOX_LATENCY" envDefault:"0s" desc:"How long the carrier thinks about every call."`
 	FailRate  float64       `env:"SANDBOX_FAIL_RATE" envDefault:"0" desc:"Share of calls, 0 to 1, that the carrier fails without doing anything."`
@@ -34,6 +36,9 @@ func (c *Config) Check() error {
 		if _, err := parseSecrets(c.WebhookSecret); err != nil {
 			errs = append(errs, err)
 		}
+	}
+	if c.Scans != scansAll && c.Scans != scansDelivered {
+		errs = append(errs, fmt.Errorf("SANDBOX_SCANS is %s or %s", scansAll, scansDelivered))
 	}
 	if c.FailRate < 0 || c.FailRate > 1 {
 		errs = append(errs, errors.New("SANDBOX_FAIL_RATE is a share: from 0 to 1"))

@@ -50,7 +50,7 @@ func newCourier(config Config, b *books, p *poster, clock func() time.Time, log 
 // expect plans the next scan of a parcel, if there is one.
 func (c *courier) expect(tracking string) {
 	p, found := c.books.parcel(tracking)
-	if found && !p.Label.Voided && len(p.Scans) < len(course(p.Order.To)) {
+	if found && !p.Label.Voided && len(p.Scans) < len(course(p.Order.To, c.config.Scans)) {
 		c.plan(job{at: c.due(p), tracking: tracking})
 	}
 }
@@ -147,7 +147,7 @@ func (c *courier) scanAll(due []job) ([]job, error) {
 
 func (c *courier) scan(tracking string) (Scan, bool) {
 	p, found := c.books.parcel(tracking)
-	steps := course(p.Order.To)
+	steps := course(p.Order.To, c.config.Scans)
 	n := len(p.Scans)
 	if !found || n >= len(steps) {
 		return Scan{}, false

@@ -41,7 +41,7 @@ type world struct {
 
 // quick are settings under which nothing waits and, without more, nothing is scanned.
 func quick() Config {
-	return Config{CarrierKey: key, WebhookSecret: aSecret, MailsMost: 100, ScanAfter: time.Hour, ScanEvery: time.Millisecond, Slow: time.Hour, Seed: 1}
+	return Config{CarrierKey: key, WebhookSecret: aSecret, MailsMost: 100, ScanAfter: time.Hour, ScanEvery: time.Millisecond, Slow: time.Hour, Seed: 1, Scans: scansAll}
 }
 
 func run(t *testing.T, config Config) *world {
@@ -297,6 +297,20 @@ func TestAScannedParcelIsNotVoided(t *testing.T) {
 	status, said := w.call("POST", "/v1/labels/void", "", `{"reference":"o/1"}`)
 	assert.Equal(t, http.StatusConflict, status)
 	assert.Equal(t, "already_scanned", said["error"])
+}
+
+func TestAParcelMayBeScannedOnceOnly(t *testing.T) {
+	t.Parallel()
+	r := receive(t, 0)
+	config := quick()
+	config.ScanAfter, config.Scans, config.TrackingURL = 0, scansDelivered, r.url
+	w := run(t, config)
+	w.call("POST", "/v1/labels", "k1", orderOf("o/1", ""))
+	w.call("POST", "/v1/labels", "k2", orderOf("o/2", "sandbox:lost"))
+	require.Eventually(t, func() bool { return len(r.statuses("o/1")) == 1 && len(r.statuses("o/2")) == 2 }, wait, soon)
+	assert.Equal(t, []string{"delivered"}, r.statuses("o/1"))
+	assert.ElementsMatch(t, []string{"in_transit", "lost"}, r.statuses("o/2"), "a wish of the address goes before")
+	assert.Equal(t, 3, w.counts().Scans, "and nothing comes after")
 }
 
 // receiver is whoever takes tracking webhooks: it refuses each scan a few times first.

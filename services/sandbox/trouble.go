@@ -74,8 +74,14 @@ var (
 	onItsWayBack = step{"returned", "RT", "Local depot"}
 )
 
+// What is scanned of a parcel whose address asks for nothing else.
+const (
+	scansAll       = "all"
+	scansDelivered = "delivered"
+)
+
 // course is what will be scanned of a parcel.
-func course(a Address) []step {
+func course(a Address, scans string) []step {
 	t, _ := troubleOf(a)
 	switch t {
 	case neverSeen:
@@ -87,6 +93,9 @@ func course(a Address) []step {
 	case exception:
 		return []step{pickedUp, delayed, outToday, handedOver}
 	default:
+		if scans == scansDelivered {
+			return []step{handedOver}
+		}
 		return []step{pickedUp, outToday, handedOver}
 	}
 }
