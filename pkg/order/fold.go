@@ -39,6 +39,9 @@ func (s *State) Apply(e event.Recorded) error {
 	}
 	s.versions[at] = e.Version
 	s.Events++
+	if at := e.RecordedAt; !at.IsZero() && (s.FirstRecorded.IsZero() || at.Before(s.FirstRecorded)) { // decided, not recorded: no time yet
+		s.FirstRecorded = e.RecordedAt
+	}
 	if e.RecordedAt.After(s.LastRecorded) {
 		s.LastRecorded = e.RecordedAt
 	}

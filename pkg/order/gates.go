@@ -24,6 +24,9 @@ type Gate struct {
 	Deadline time.Time
 }
 
+// nobody has to move where an order waits for nothing.
+const nobody = "nobody"
+
 // Gates are all gates of the release, open and closed, in the order in which people ask. An order that has ended, or was
 // imported, waits at none but the first two, which say so. Deadlines that depend on settings are the orders service's to
 // enforce: it places a hold or closes the order when one passes.
@@ -66,7 +69,7 @@ func (s *State) placedGate() Gate {
 	case !s.Order.Placed:
 		g.WaitsFor, g.Who = "the order itself: only other news of it has come so far", "the shop"
 	case s.Order.Historic:
-		g.WaitsFor, g.Who = "nothing: it was imported from the past and is only shown", "nobody"
+		g.WaitsFor, g.Who = "nothing: it was imported from the past and is only shown", nobody
 	}
 	return g
 }
@@ -76,9 +79,9 @@ func (s *State) runningGate() Gate {
 	g := Gate{Name: "running", Open: !s.Order.Cancelling() && !s.Order.Ended() && !completed}
 	switch {
 	case s.Order.Ended():
-		g.WaitsFor, g.Who, g.Since = "nothing: the order has ended", "nobody", s.Order.ClosedAt
+		g.WaitsFor, g.Who, g.Since = "nothing: the order has ended", nobody, s.Order.ClosedAt
 	case completed:
-		g.WaitsFor, g.Who, g.Since = "nothing: the order is completed", "nobody", s.CompletedAt()
+		g.WaitsFor, g.Who, g.Since = "nothing: the order is completed", nobody, s.CompletedAt()
 	case s.Order.Cancelling():
 		g.Since = s.Order.Cancellation.Since
 		g.WaitsFor, g.Who = "its cancellation: "+strings.Join(s.Unanswered(), ", ")+" not closed yet", "our services"
@@ -106,7 +109,7 @@ func (s *State) fraudGate() Gate {
 	case g.Open:
 		g.Since = time.Time{}
 	case s.Fraud.Rejected():
-		g.WaitsFor, g.Who = "nothing: the order was rejected", "nobody"
+		g.WaitsFor, g.Who = "nothing: the order was rejected", nobody
 	case s.Fraud.Scored:
 		g.WaitsFor = "a person's review: its risk is " + Score(s.Fraud.ScoreMillis)
 		g.Who, g.Since = "an operator", s.Fraud.ScoredAt

@@ -25,10 +25,12 @@ type State struct {
 	Fulfillment  Fulfillment
 	Notification Notification
 
-	// Events counts what was folded; LastRecorded is the newest of it. Unknown counts events of types that this build does not know.
-	Events       int
-	LastRecorded time.Time
-	Unknown      int
+	// Events counts what was folded; FirstRecorded is the oldest of it and LastRecorded the newest. Unknown counts events
+	// of types that this build does not know.
+	Events        int
+	FirstRecorded time.Time
+	LastRecorded  time.Time
+	Unknown       int
 
 	versions [len(event.Categories)]int
 }

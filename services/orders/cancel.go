@@ -3,7 +3,6 @@ package orders
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/orderflow/orderflow/pkg/order"
 
@@ -89,14 +88,8 @@ func moneyHeard(o *order.State) bool {
 
 // paymentOverdue says that the time to pay is over and the funds do not cover the order.
 func (r Rules) paymentOverdue(d *draft) bool {
-	due, ok := r.paymentDue(d)
+	due, ok := r.Patience().PaymentDue(d.state)
 	return ok && !d.state.FundsCover() && !d.now.Before(due)
-}
-
-// paymentDue is until when an order is to be paid; false if there is no such time, or nobody knows it yet.
-func (r Rules) paymentDue(d *draft) (time.Time, bool) {
-	since := d.state.Order.RecordedAt
-	return since.Add(r.PaymentDeadline), r.PaymentDeadline > 0 && !since.IsZero()
 }
 
 // converse ends a cancellation when its answers are there: refused as soon as one could not close, done when all have.

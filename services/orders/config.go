@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/orderflow/orderflow/pkg/money"
+	"github.com/orderflow/orderflow/pkg/order"
 )
 
 // Config is what an operator can set about the life of orders.
@@ -17,6 +18,16 @@ type Config struct {
 	PaymentDeadline time.Duration `env:"ORDER_PAYMENT_DEADLINE" envDefault:"168h" desc:"An order of which nothing was paid for this long expires, and one that was paid in part is held; 0 means never."`
 	HoldDeadline    time.Duration `env:"ORDER_HOLD_DEADLINE" envDefault:"24h" desc:"How long a hold may wait for a person before it is shown as overdue."`
 	ServiceDeadline time.Duration `env:"ORDER_SERVICE_DEADLINE" envDefault:"1h" desc:"How long one of our own services may take to score an order, reserve for it or close it before a person is asked; 0 means never."`
+	// What comes after the label is nobody's to hold: these say from when on 'orderctl order list --overdue' names it.
+	PickupDeadline   time.Duration `env:"ORDER_PICKUP_DEADLINE" envDefault:"72h" desc:"How long a labelled parcel may wait for the carrier's first scan before it counts as overdue; 0 means never."`
+	DeliveryDeadline time.Duration `env:"ORDER_DELIVERY_DEADLINE" envDefault:"336h" desc:"How long a parcel may be on its way before it counts as overdue; 0 means never."`
+}
+
+// Patience is how long everybody may take, as the settings have it.
+func (c *Config) Patience() order.Patience {
+	return order.Patience{
+		Payment: c.PaymentDeadline, Person: c.HoldDeadline, Service: c.ServiceDeadline, Pickup: c.PickupDeadline, Delivery: c.DeliveryDeadline,
+	}
 }
 
 // Check says everything that cannot be meant.
@@ -30,6 +41,7 @@ func (c *Config) Check() error {
 		value time.Duration
 	}{
 		{"ORDER_PAYMENT_DEADLINE", c.PaymentDeadline}, {"ORDER_HOLD_DEADLINE", c.HoldDeadline}, {"ORDER_SERVICE_DEADLINE", c.ServiceDeadline},
+		{"ORDER_PICKUP_DEADLINE", c.PickupDeadline}, {"ORDER_DELIVERY_DEADLINE", c.DeliveryDeadline},
 	} {
 		if d.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative: use 0 for never", d.name))

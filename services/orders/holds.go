@@ -70,9 +70,9 @@ func (r Rules) questions(d *draft) []question {
 	}
 	asked = append(asked, r.paymentQuestions(d)...)
 	if len(o.Inventory.Shortages) > 0 && !o.Inventory.Deadline.IsZero() && !d.now.Before(o.Inventory.Deadline) {
-		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_STOCK, "backorder_overdue", "stock did not come within its time"})
+		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_STOCK, order.HoldBackorderOverdue, "stock did not come within its time"})
 	}
-	if awaited := awaitedServices(o); len(awaited) > 0 && r.overdue(d, holdService) {
+	if awaited := o.Awaited(); len(awaited) > 0 && r.overdue(d, holdService) {
 		asked = append(asked, question{holdService.kind, holdService.reason, strings.Join(awaited, " and ") + " has not answered in time"})
 	}
 	return append(asked, parcelQuestions(o)...)
@@ -88,7 +88,7 @@ func (r Rules) paymentQuestions(d *draft) []question {
 		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_PAYMENT, order.HoldElsewhere, "its payment was told for another order before: release this hold if it pays for this one"})
 	}
 	if r.paymentOverdue(d) && d.state.Funds().Due() > 0 {
-		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_PAYMENT, "payment_overdue", "it was not paid whole within its time"})
+		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_PAYMENT, order.HoldPaymentOverdue, "it was not paid whole within its time"})
 	}
 	return asked
 }
@@ -118,7 +118,7 @@ func parcelQuestions(o *order.State) []question {
 	case parcel == nil || parcel.Voided:
 		return nil
 	case parcel.GivenUp:
-		return []question{{orderv1.HoldKind_HOLD_KIND_OPERATOR, "label_failed", "no label could be bought: " + parcel.FailureCode}}
+		return []question{{orderv1.HoldKind_HOLD_KIND_OPERATOR, order.HoldLabelFailed, "no label could be bought: " + parcel.FailureCode}}
 	case parcel.Active() && !sameLines(latest.Lines, o.Wanted()):
 		return []question{{orderv1.HoldKind_HOLD_KIND_EDIT, "edited_after_label", "the order was edited after its label was asked for"}}
 	}

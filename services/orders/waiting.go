@@ -10,31 +10,9 @@ import (
 
 // Holds that ask a person to look after one of our own services, which did not answer within its time.
 var (
-	holdService      = question{kind: orderv1.HoldKind_HOLD_KIND_OPERATOR, reason: "service_overdue"}
-	holdCancellation = question{kind: orderv1.HoldKind_HOLD_KIND_OPERATOR, reason: "cancellation_overdue"}
+	holdService      = question{kind: orderv1.HoldKind_HOLD_KIND_OPERATOR, reason: order.HoldServiceOverdue}
+	holdCancellation = question{kind: orderv1.HoldKind_HOLD_KIND_OPERATOR, reason: order.HoldCancellationOverdue}
 )
-
-// awaitedServices are our own services that keep a gate closed and that nothing keeps from opening it.
-func awaitedServices(o *order.State) []string {
-	var awaited []string
-	if f := o.Funds(); !o.Fraud.Scored && (f.Captured > 0 || f.Authorized > 0 || f.Total <= 0) {
-		awaited = append(awaited, "fraud")
-	}
-	if !o.FullyAllocated() && len(o.Inventory.Shortages) == 0 && !o.Fulfillment.Labelled() {
-		awaited = append(awaited, "inventory")
-	}
-	return awaited
-}
-
-// serviceDue is until when a service of ours has to answer: some time after the last thing that happened to the order.
-// False if none is awaited, or if it may take for ever.
-func (r Rules) serviceDue(d *draft) (time.Time, bool) {
-	since := d.state.LastRecorded
-	if since.IsZero() {
-		since = d.now
-	}
-	return since.Add(r.ServiceDeadline), r.ServiceDeadline > 0 && (d.state.Order.Cancelling() || len(awaitedServices(d.state)) > 0)
-}
 
 // overdue says that a hold of that kind is to stand: a service has not answered in time, or the hold stands already,
 // which is itself something that happened.
@@ -42,7 +20,7 @@ func (r Rules) overdue(d *draft, q question) bool {
 	if d.state.Order.Held(q.kind, q.reason) {
 		return true
 	}
-	due, ok := r.serviceDue(d)
+	due, ok := r.Patience().ServiceDue(d.state, d.now)
 	return ok && !d.state.LastRecorded.IsZero() && !d.now.Before(due)
 }
 
@@ -56,11 +34,11 @@ func (r Rules) nextLook(d *draft) time.Time {
 			next = at
 		}
 	}
-	sooner(r.serviceDue(d))
+	sooner(r.Patience().ServiceDue(d.state, d.now))
 	if o.Order.Cancelling() {
 		return next
 	}
-	due, ok := r.paymentDue(d)
+	due, ok := r.Patience().PaymentDue(o)
 	if o.Order.RecordedAt.IsZero() { // placed by this very decision
 		due, ok = d.now.Add(r.PaymentDeadline), r.PaymentDeadline > 0
 	}
