@@ -54,7 +54,7 @@ type collector struct {
 
 func newCollector(d host.Deps) *collector {
 	c := &collector{
-		projection: &projection{pool: d.Pool, store: d.Store, vault: d.Vault, log: d.Log},
+		projection: &projection{pool: d.Pool, store: d.Store, vault: d.Vault, log: d.Log, memory: newMemory()},
 		js:         d.JS, clock: d.Clock, log: d.Log, inbox: make(chan *bell, batchMost), rung: newRung(d.Clock),
 	}
 	c.metrics = newMetrics(d.Registry, c.rung.lag)

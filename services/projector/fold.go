@@ -34,8 +34,9 @@ type levels struct {
 
 // folded is an entity's rows, table by table; the guard's one row comes first.
 type folded struct {
-	entity ident.Entity
-	rows   [][][]any
+	entity  ident.Entity
+	rows    [][][]any
+	digests digests // of the rows; where they are needed
 }
 
 // family is the tables of one kind of entity, the guard first.

@@ -28,6 +28,8 @@ type projection struct {
 	store *eventstore.Store
 	vault *seal.Vault
 	log   zerolog.Logger
+	// memory is what was written lately; only who writes the live generation has one.
+	memory *memory
 }
 
 // source is where events are read: the store, or the store as one transaction sees it.

@@ -117,7 +117,11 @@ func (r *rebuild) fillPage(ctx context.Context, p page) error {
 func (r *rebuild) add(ctx context.Context, f family, out outcome, fresh bool) (int, error) {
 	write := func(all []folded) (n int, err error) {
 		err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-			through, err := put(ctx, tx, f, r.next, all, fresh)
+			write := fill
+			if !fresh {
+				write = replaceAll
+			}
+			through, err := write(ctx, tx, f, r.next, all)
 			n = len(through)
 			return err
 		})

@@ -106,7 +106,7 @@ func (r *rebuild) last(ctx context.Context, tx pgx.Tx, f family) error {
 			return err
 		}
 		if len(out.folded) > 0 {
-			if _, err := replace(ctx, tx, f, r.next, out.folded); err != nil {
+			if _, err := replaceAll(ctx, tx, f, r.next, out.folded); err != nil {
 				return err
 			}
 		}

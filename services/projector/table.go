@@ -76,12 +76,21 @@ func (t table) insert(target string) string {
 // upsert is insert that lets a row through only if it is newer than the one that stands, and returns the keys of
 // those it let through.
 func (t table) upsert(target string) string {
+	return t.insert(target) + " ON CONFLICT (" + t.key() + ") DO UPDATE SET " + t.sets() +
+		" WHERE (t.fold_version, t.events_seen) < (excluded.fold_version, excluded.events_seen) RETURNING t." + t.key()
+}
+
+// upsertChildren is insert for rows of which some may stand there already: then they become what is written now.
+func (t table) upsertChildren(target string) string {
+	return t.insert(target) + " ON CONFLICT (" + t.key() + ", position) DO UPDATE SET " + t.sets()
+}
+
+func (t table) sets() string {
 	sets := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		sets[i] = c.name + " = excluded." + c.name
 	}
-	return t.insert(target) + " ON CONFLICT (" + t.key() + ") DO UPDATE SET " + strings.Join(sets, ", ") +
-		" WHERE (t.fold_version, t.events_seen) < (excluded.fold_version, excluded.events_seen) RETURNING t." + t.key()
+	return strings.Join(sets, ", ")
 }
 
 // args turns rows into columns, each as an array of its own type: measured, pgx takes ten times as long over values whose

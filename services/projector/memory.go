@@ -1,0 +1,154 @@
+package projector
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/orderflow/orderflow/pkg/ident"
+)
+
+// memoryMost is how many entities' rows are remembered. An order moves a dozen times within seconds and then hardly ever.
+const memoryMost = 20_000
+
+// memory knows the rows of entities that were written lately, so that the next time only those are written that differ.
+// It is never trusted by itself: what it says counts where the guard that stands shows the very events that the
+// remembered rows were folded from, since the same events always come to the same rows.
+type memory struct {
+	mu      sync.Mutex
+	entries map[ident.Entity]remembered
+}
+
+type remembered struct {
+	generation int
+	seen       int64
+	digests    digests
+}
+
+// digests are the hashes of an entity's rows, table by table.
+type digests [][]uint64
+
+func newMemory() *memory { return &memory{entries: map[ident.Entity]remembered{}} }
+
+// standing locks the guards of the entities that are remembered, and returns the digests of those that stand as they
+// are remembered.
+func (m *memory) standing(ctx context.Context, tx pgx.Tx, f family, generation int, all []folded) (map[ident.Entity]digests, error) {
+	lately := m.lately(generation, all)
+	if len(lately) == 0 {
+		return nil, nil
+	}
+	keys := make([]uuid.UUID, 0, len(lately))
+	for id := range lately {
+		keys = append(keys, uuid.UUID(id))
+	}
+	slices.SortFunc(keys, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	g := f.guard()
+	rows, err := tx.Query(ctx, "SELECT "+g.key()+", events_seen FROM "+g.in(generation)+" WHERE "+g.key()+" = ANY($1) AND fold_version = $2 ORDER BY 1 FOR UPDATE",
+		keys, FoldVersion)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", g.name, err)
+	}
+	known := map[ident.Entity]digests{}
+	var key uuid.UUID
+	var seen int64
+	_, err = pgx.ForEachRow(rows, []any{&key, &seen}, func() error {
+		if r := lately[ident.Entity(key)]; r.seen == seen {
+			known[ident.Entity(key)] = r.digests
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", g.name, err)
+	}
+	return known, nil
+}
+
+func (m *memory) lately(generation int, all []folded) map[ident.Entity]remembered {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	lately := map[ident.Entity]remembered{}
+	for _, e := range all {
+		if r, ok := m.entries[e.entity]; ok && r.generation == generation {
+			lately[e.entity] = r
+		}
+	}
+	return lately
+}
+
+// keep remembers what was written. What was not let through is older than what stands there, so it is forgotten.
+func (m *memory) keep(f family, generation int, all []folded, through map[ident.Entity]bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at := slices.IndexFunc(f.guard().columns, func(c column) bool { return c.name == "events_seen" })
+	for _, e := range all {
+		seen, ok := e.rows[0][0][at].(int64)
+		if !ok || !through[e.entity] {
+			delete(m.entries, e.entity)
+			continue
+		}
+		for id := range m.entries {
+			if len(m.entries) < memoryMost {
+				break
+			}
+			delete(m.entries, id) // any one: a miss costs one full write
+		}
+		m.entries[e.entity] = remembered{generation, seen, e.digests}
+	}
+}
+
+var seed = maphash.MakeSeed()
+
+func digestsOf(e folded) digests {
+	d := make(digests, len(e.rows))
+	var buffer []byte
+	for i, rows := range e.rows {
+		d[i] = make([]uint64, len(rows))
+		for n, row := range rows {
+			buffer = spell(buffer[:0], row)
+			d[i][n] = maphash.Bytes(seed, buffer)
+		}
+	}
+	return d
+}
+
+// spell writes a row as bytes. Every value is preceded by its kind and length, so that no two rows are spelt alike.
+func spell(b []byte, row []any) []byte {
+	for _, v := range row {
+		switch v := v.(type) {
+		case nil:
+			b = append(b, '-')
+		case string:
+			b = spellText(b, v)
+		case []string:
+			b = binary.AppendVarint(append(b, 'l'), int64(len(v)))
+			for _, s := range v {
+				b = spellText(b, s)
+			}
+		case int64:
+			b = binary.AppendVarint(append(b, 'n'), v)
+		case bool:
+			b = append(b, 'f')
+			if v {
+				b[len(b)-1] = 't'
+			}
+		case time.Time:
+			b = binary.AppendVarint(append(b, 'a'), v.UnixMicro())
+		case uuid.UUID:
+			b = append(append(b, 'u'), v[:]...)
+		default:
+			panic(fmt.Sprintf("projector: a row holds a %T", v)) // a mistake in the program: the kinds are those of table.args
+		}
+	}
+	return b
+}
+
+func spellText(b []byte, s string) []byte {
+	return append(binary.AppendVarint(append(b, 's'), int64(len(s))), s...)
+}
