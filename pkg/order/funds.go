@@ -66,7 +66,7 @@ func (s *State) FundsIn(currency string) Funds {
 	f.Authorized = max(known.authorized, told.authorized)
 	f.Refunded = max(known.settled, told.settled)
 	f.Pending = max(0, max(known.open, told.open)-f.Refunded)
-	f.given = s.Payment.given(currency)
+	f.given = s.Payment.givenBeside(known, told, currency)
 	f.returned = min(f.Captured, max(known.returned, told.returned))
 	for _, d := range s.Payment.Disputes() {
 		switch amount := max(0, d.Amount.GetMinorUnits()); {
@@ -103,6 +103,9 @@ func (s *side) add(authorized, captured, settled, open, given int64) {
 // is what shops say of whatever payment.
 func (p *Payment) sides(currency string) (known, told side) {
 	const shop = intakev1.Witness_WITNESS_SHOP
+	if len(p.Reports) == 0 && len(p.Refunds) == 0 && len(p.Grants) == 0 {
+		return known, told
+	}
 	for _, b := range p.books(currency) {
 		if b.known {
 			known.add(b.most(b.authorized), b.most(b.captured), b.most(b.settled), b.most(b.open), b.given())
@@ -115,6 +118,11 @@ func (p *Payment) sides(currency string) (known, told side) {
 // given is what went back of all payments or will.
 func (p *Payment) given(currency string) int64 {
 	known, told := p.sides(currency)
+	return p.givenBeside(known, told, currency)
+}
+
+// givenBeside is given where both accounts are added up already.
+func (p *Payment) givenBeside(known, told side, currency string) int64 {
 	given := max(known.given, told.given)
 	for _, g := range p.Grants {
 		if g.Failed == "" && g.Amount.GetCurrency() == currency {

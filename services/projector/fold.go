@@ -23,6 +23,8 @@ type facts struct {
 	// person is what the seal held; erased says that nobody can read it any more.
 	person *typev1.Person
 	erased bool
+	// read puts an event into words.
+	read func(event.Recorded) wording
 }
 
 // levels are everything that a SKU's rows are made of.
@@ -71,7 +73,7 @@ func familyOf[F any](name string, shapes []shape[F]) family {
 type opener func(ident.Entity, *typev1.Sealed) (*typev1.Person, bool, error)
 
 // foldOrder is an order's rows. It fails on a gap in the versions, and where the seal cannot be opened.
-func foldOrder(entity ident.Entity, events []event.Recorded, open opener) (f folded, state *order.State, err error) {
+func foldOrder(entity ident.Entity, events []event.Recorded, open opener, read func(event.Recorded) wording) (f folded, state *order.State, err error) {
 	defer func() { // one order that the fold cannot bear must not take all others with it
 		if r := recover(); r != nil {
 			err = fmt.Errorf("order %s: the fold broke: %v", entity, r)
@@ -81,7 +83,7 @@ func foldOrder(entity ident.Entity, events []event.Recorded, open opener) (f fol
 	if err != nil {
 		return folded{}, nil, err
 	}
-	about := &facts{id: entity, events: events, state: state, funds: state.Funds(), erased: state.Order.Erased, person: &typev1.Person{}}
+	about := &facts{id: entity, events: events, state: state, funds: state.Funds(), erased: state.Order.Erased, person: &typev1.Person{}, read: read}
 	if !about.erased && state.Order.Sealed != nil {
 		about.person, about.erased, err = open(entity, state.Order.Sealed)
 		if err != nil {

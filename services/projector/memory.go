@@ -12,10 +12,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/ident"
 )
 
-// memoryMost is how many entities' rows are remembered. An order moves a dozen times within seconds and then hardly ever.
+// memoryMost is how many entities' rows are remembered, and how many events' words. An order moves a dozen times within
+// seconds and then hardly ever.
 const memoryMost = 20_000
 
 // memory knows the rows of entities that were written lately, so that the next time only those are written that differ.
@@ -24,6 +26,8 @@ const memoryMost = 20_000
 type memory struct {
 	mu      sync.Mutex
 	entries map[ident.Entity]remembered
+	// words of events are a function of the event, which never changes. Making them costs more than the rest of a fold.
+	wordings map[ident.Event]wording
 }
 
 type remembered struct {
@@ -35,7 +39,38 @@ type remembered struct {
 // digests are the hashes of an entity's rows, table by table.
 type digests [][]uint64
 
-func newMemory() *memory { return &memory{entries: map[ident.Entity]remembered{}} }
+func newMemory() *memory {
+	return &memory{entries: map[ident.Entity]remembered{}, wordings: map[ident.Event]wording{}}
+}
+
+// read puts an event into words, or remembers them. Without a memory, for who reads every event once, it only reads.
+func (m *memory) read(e event.Recorded) wording {
+	if m == nil {
+		return wordingOf(e)
+	}
+	m.mu.Lock()
+	w, ok := m.wordings[e.ID]
+	m.mu.Unlock()
+	if ok {
+		return w
+	}
+	w = wordingOf(e)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	makeRoom(m.wordings)
+	m.wordings[e.ID] = w
+	return w
+}
+
+// makeRoom forgets any one where there are too many: a miss only costs the work.
+func makeRoom[K comparable, V any](all map[K]V) {
+	for k := range all {
+		if len(all) < memoryMost {
+			return
+		}
+		delete(all, k)
+	}
+}
 
 // standing locks the guards of the entities that are remembered, and returns the digests of those that stand as they
 // are remembered.
@@ -93,12 +128,7 @@ func (m *memory) keep(f family, generation int, all []folded, through map[ident.
 			delete(m.entries, e.entity)
 			continue
 		}
-		for id := range m.entries {
-			if len(m.entries) < memoryMost {
-				break
-			}
-			delete(m.entries, id) // any one: a miss costs one full write
-		}
+		makeRoom(m.entries)
 		m.entries[e.entity] = remembered{generation, seen, e.digests}
 	}
 }

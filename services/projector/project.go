@@ -65,7 +65,7 @@ func (p *projection) fold(ctx context.Context, from source, f family, ids []iden
 			continue
 		}
 		out.events += len(events)
-		rows, state, err := foldOrder(id, events, p.opener(ctx))
+		rows, state, err := foldOrder(id, events, p.opener(ctx), p.memory.read)
 		if err != nil && p.away(ctx, err) {
 			return out, err
 		}

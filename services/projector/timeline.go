@@ -15,17 +15,40 @@ import (
 )
 
 // timeline is one row per event: the readable copy of what happened.
-var timeline = children("order_timeline", "order_id", orderOf, func(f *facts) []event.Recorded { return inOrder(f.events) },
-	one("category", text, func(e event.Recorded) any { return string(e.Category) }),
-	one("version", whole, func(e event.Recorded) any { return int64(e.Version) }),
-	one("type", text, func(e event.Recorded) any { return event.NameOf(e.Type) }),
-	one("summary", text, func(e event.Recorded) any { return clean(Summary(e)) }),
-	one("details", document, func(e event.Recorded) any { return details(e.Message) }),
-	one("occurred_at", instant, func(e event.Recorded) any { return e.OccurredAt }),
-	one("recorded_at", instant, func(e event.Recorded) any { return e.RecordedAt }),
-	one("cause_id", id, func(e event.Recorded) any { return uuid.UUID(e.Cause) }),
-	one("event_id", id, func(e event.Recorded) any { return uuid.UUID(e.ID) }),
+var timeline = children("order_timeline", "order_id", orderOf, func(f *facts) []happening { return f.happenings() },
+	one("category", text, func(h happening) any { return string(h.Category) }),
+	one("version", whole, func(h happening) any { return int64(h.Version) }),
+	one("type", text, func(h happening) any { return event.NameOf(h.Type) }),
+	one("summary", text, func(h happening) any { return h.summary }),
+	one("details", document, func(h happening) any { return h.details }),
+	one("occurred_at", instant, func(h happening) any { return h.OccurredAt }),
+	one("recorded_at", instant, func(h happening) any { return h.RecordedAt }),
+	one("cause_id", id, func(h happening) any { return uuid.UUID(h.Cause) }),
+	one("event_id", id, func(h happening) any { return uuid.UUID(h.ID) }),
 )
+
+// happening is an event with what is said of it.
+type happening struct {
+	event.Recorded
+	wording
+}
+
+// wording is how people read an event.
+type wording struct {
+	summary string
+	details any
+}
+
+func wordingOf(e event.Recorded) wording { return wording{clean(Summary(e)), details(e.Message)} }
+
+func (f *facts) happenings() []happening {
+	events := inOrder(f.events)
+	all := make([]happening, len(events))
+	for i, e := range events {
+		all[i] = happening{e, f.read(e)}
+	}
+	return all
+}
 
 // inOrder sorts by our clock. Two replicas' clocks may differ, so within a category the version has the last word: an
 // event counts as recorded no earlier than the one before it.
