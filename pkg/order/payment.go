@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -107,7 +108,8 @@ type Grant struct {
 	Until int64
 	// total is what will have gone back of all payments then: what a shop gave back under names of its own counts
 	// beside this, and not as this.
-	total   int64
+	total int64
+	// Settled and Failed are what became of it last; neither while it is open.
 	Settled bool
 	Failed  string
 	At      time.Time
@@ -165,11 +167,11 @@ func (p *Payment) applyGrant(e event.Recorded) {
 		}
 	case *paymentv1.RefundSettled:
 		if g := p.Grant(m.GetGrantId()); g != nil {
-			g.Settled = true
+			g.Settled, g.Failed = true, ""
 		}
 	case *paymentv1.RefundFailed:
 		if g := p.Grant(m.GetGrantId()); g != nil {
-			g.Failed = m.GetReason()
+			g.Settled, g.Failed = false, cmp.Or(m.GetReason(), m.GetCode(), "failed")
 		}
 	}
 }

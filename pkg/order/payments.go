@@ -19,8 +19,10 @@ type SinglePayment struct {
 	Voided     bool
 	Failed     bool
 	// Refunded is what went back of this payment or is on its way, Granted what we decided to give back of it; Given is
-	// what went or will have gone back when both are done, since the one leads to the other.
+	// what went or will have gone back when both are done, since the one leads to the other. Settled is what of Refunded
+	// has arrived.
 	Refunded int64
+	Settled  int64
 	Granted  int64
 	Given    int64
 	// Since is the earliest of its reports, by the provider's clock; Last the newest that is recorded (what is told
@@ -45,7 +47,7 @@ func (p *Payment) Payments() []SinglePayment {
 			}
 			b := books[s.Currency][root]
 			s.Authorized, s.Captured, s.Sure = b.most(b.authorized), b.most(b.captured), b.captured[intakev1.Witness_WITNESS_PROVIDER]
-			s.Refunded, s.Granted, s.Given = b.most(b.open), b.granted, b.given()
+			s.Refunded, s.Settled, s.Granted, s.Given = b.most(b.open), b.most(b.settled), b.granted, b.given()
 			out = append(out, s)
 		}
 	}

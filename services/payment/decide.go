@@ -71,17 +71,6 @@ func (d *draft) follow() {
 	}
 }
 
-// settle notes that a grant was carried out, by whomever: the provider reports the money as gone back.
-func (d *draft) settle() {
-	for _, p := range d.state.Payment.Payments() {
-		for _, g := range d.state.Payment.Grants {
-			if !g.Settled && g.Failed == "" && p.Is(g.Names) && g.Amount.GetCurrency() == p.Currency && p.Refunded >= g.Until {
-				d.emit(&paymentv1.RefundSettled{GrantId: g.ID})
-			}
-		}
-	}
-}
-
 // duplicates finds payments that pay once more what the others already cover, newest first, and gives them back. Only
 // what the provider itself reported under names of its own counts, on both sides of the comparison; what a bank disputes
 // covers nothing.
@@ -90,7 +79,7 @@ func (d *draft) duplicates() {
 	if f.Total <= 0 {
 		return
 	}
-	candidates := d.ours(f.Currency)
+	candidates := d.ours(f.Currency, forDuplicate)
 	kept := order.Add(-f.Disputed, -f.ChargedBy)
 	for _, p := range candidates {
 		kept = order.Add(kept, p.SurelyLeft())
@@ -100,13 +89,13 @@ func (d *draft) duplicates() {
 	})
 	for _, p := range candidates {
 		without := order.Add(min(kept, d.state.Funds().Net()), -p.SurelyLeft())
-		if without < f.Total || p.Refunded > 0 || !again(p, candidates, f.Total) {
+		if without < f.Total || p.Refunded > 0 || d.taken(p) > 0 || !again(p, candidates, f.Total) {
 			continue
 		}
 		kept = order.Add(kept, -p.SurelyLeft())
 		amount := f.Money(p.SurelyLeft())
 		d.emit(&paymentv1.DuplicatePaymentDetected{Names: p.Names, Amount: amount})
-		d.emit(&paymentv1.RefundGranted{GrantId: "duplicate:" + p.Names[0], Names: p.Names, Amount: amount, Reason: "duplicate"})
+		d.emit(&paymentv1.RefundGranted{GrantId: grantID(d.state, forDuplicate, p), Names: p.Names, Amount: amount, Reason: "duplicate"})
 	}
 }
 
@@ -119,10 +108,12 @@ func again(p order.SinglePayment, all []order.SinglePayment, total int64) bool {
 }
 
 // ours are the payments that we may give back: the provider itself reported them under a name, just now and not from
-// an import, it was told for no other order before, and some of it is left. An empty currency means any.
-func (d *draft) ours(currency string) []order.SinglePayment {
+// an import, it was told for no other order before, some of it is left, and it was not refused for that reason before.
+// An empty currency means any.
+func (d *draft) ours(currency, reason string) []order.SinglePayment {
 	return slices.DeleteFunc(d.state.Payment.Payments(), func(p order.SinglePayment) bool {
-		return len(p.Names) == 0 || p.Historic || p.SurelyLeft() == 0 || d.names.away(p.Names) || currency != "" && p.Currency != currency
+		return len(p.Names) == 0 || p.Historic || p.SurelyLeft() == 0 || d.names.away(p.Names) || d.refused(p, reason) ||
+			currency != "" && p.Currency != currency
 	})
 }
 
@@ -181,23 +172,14 @@ func outcome(f order.Funds, granted bool) string {
 // all of them: what a shop gave back by itself or a bank took back is gone already. It says whether there was any.
 func (d *draft) giveBackAll(reason string) bool {
 	var granted bool
-	for _, p := range d.ours("") {
+	for _, p := range d.ours("", forEnd) {
 		f := d.state.FundsIn(p.Currency)
-		amount := min(p.SurelyLeft(), f.Net())
+		amount := min(order.Add(p.SurelyLeft(), -d.taken(p)), f.Net())
 		if amount <= 0 {
 			continue
 		}
-		d.emit(&paymentv1.RefundGranted{GrantId: grantID(d.state, p), Names: p.Names, Amount: f.Money(amount), Reason: reason})
+		d.emit(&paymentv1.RefundGranted{GrantId: grantID(d.state, forEnd, p), Names: p.Names, Amount: f.Money(amount), Reason: reason})
 		granted = true
 	}
 	return granted
-}
-
-// grantID names a grant by its payment; a second one for the same payment (more was captured later) by its count.
-func grantID(o *order.State, p order.SinglePayment) string {
-	id := "closed:" + p.Names[0]
-	for o.Payment.Grant(id) != nil {
-		id += "+"
-	}
-	return id
 }

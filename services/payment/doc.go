@@ -6,7 +6,8 @@
 //
 // Money is given back by ourselves only where the payment provider itself reported a payment under names of its own;
 // what only a shop told of is the shop's to give back. Without being asked (the order goes on), only a payment that pays
-// once more what was paid: any other amount may be meant for an edit that is still on its way.
+// once more what was paid: any other amount may be meant for an edit that is still on its way. What became of such a
+// decision is read from what the provider tells of the payment (grants.go).
 //
 // A payment that names an order which no shop has told of is parked until one does, and reported when it gets old
 // (parked.go).

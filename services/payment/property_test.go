@@ -18,6 +18,7 @@ import (
 
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
+	paymentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/payment/v1"
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
 )
 
@@ -106,6 +107,9 @@ func TestNeverMoreIsGrantedThanWasTaken(t *testing.T) {
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
 			if m := rapid.SampledFrom(lifeOfAnOrder()).Draw(t, "order"); m != nil {
 				s = s.With(event.CategoryOf(event.TypeOf(m)), event.New{Message: m, OccurredAt: noon})
+			}
+			if n := len(s.Payment.Grants); n > 0 && rapid.Bool().Draw(t, "refused") {
+				s = s.With(event.Payment, event.New{Message: &paymentv1.RefundFailed{GrantId: s.Payment.Grants[n-1].ID, Code: "refused"}, OccurredAt: noon})
 			}
 			trigger := anything().Draw(t, "fact")
 			trigger.Cause = ident.Named("fact", fmt.Sprint(rapid.Uint8().Draw(t, "cause")))
