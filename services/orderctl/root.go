@@ -117,6 +117,8 @@ func commands() []*cobra.Command {
 		upCommand(),
 		orderCommand(),
 		stockCommand(),
+		webhooksCommand(),
+		replayCommand(),
 		deadCommand(),
 		rebuildCommand(),
 		verifyCommand(),
