@@ -218,8 +218,6 @@ type Durable struct {
 	AckWait time.Duration
 	// MaxAckPending is how many messages may be in hand at once, over all replicas.
 	MaxAckPending int
-	// Single lets one replica at a time be served, with fail-over: for the one batcher that stock wants.
-	Single bool
 }
 
 // Settings of every durable: handling is fast, so that what takes longer than this belongs to a process that died.
@@ -238,12 +236,12 @@ func FactsDurable(service string, o Owner) Durable {
 			tokens = append(tokens, "*")
 		}
 	}
-	return Durable{service + "-facts", Intake, []string{strings.Join(tokens, ".")}, ackWait, maxAckPending, false}
+	return Durable{service + "-facts", Intake, []string{strings.Join(tokens, ".")}, ackWait, maxAckPending}
 }
 
 // JournalDurable brings every delivery to the journal.
 func JournalDurable() Durable {
-	return Durable{"journal", Intake, []string{"intake.>"}, ackWait, maxAckPending, false}
+	return Durable{"journal", Intake, []string{"intake.>"}, ackWait, maxAckPending}
 }
 
 // RingsDurable brings a service the doorbells that concern it.
@@ -257,10 +255,10 @@ func RingsDurable(service string, rings ...Ring) Durable {
 			filters = append(filters, "events."+string(r.Category)+".*."+t)
 		}
 	}
-	return Durable{service + "-rings", Events, filters, ackWait, maxAckPending, false}
+	return Durable{service + "-rings", Events, filters, ackWait, maxAckPending}
 }
 
 // CommandsDurable brings a service what is asked of it.
 func CommandsDurable(service string) Durable {
-	return Durable{service + "-commands", Commands, []string{"commands." + service + ".>"}, ackWait, maxAckPending, false}
+	return Durable{service + "-commands", Commands, []string{"commands." + service + ".>"}, ackWait, maxAckPending}
 }

@@ -267,44 +267,6 @@ func TestWhatIsBuriedIsListedAndRedriven(t *testing.T) {
 	assert.Len(t, all, 3, "what was not redriven stays")
 }
 
-// A second replica takes over at once when the one that is served stops.
-func TestASingleDurableServesOneAndThenTheOther(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	js := provisioned(t, bus.StreamOptions{})
-	d := bus.CommandsDurable("inventory")
-	d.Single = true
-	type taken struct{ by, subject string }
-	got := make(chan taken, 100)
-	replica := func(name string) *bus.Consumption {
-		c, err := bus.Consume(ctx, js, d, func(m jetstream.Msg) { _ = m.Ack(); got <- taken{name, m.Subject()} }, func(error) {})
-		require.NoError(t, err)
-		return c
-	}
-	publish := func(n int) {
-		for range n {
-			_, err := js.Publish(ctx, "commands.inventory.SetStock", nil)
-			require.NoError(t, err)
-		}
-	}
-	first := replica("first")
-	publish(1)
-	require.Equal(t, "first", (<-got).by)
-	second := replica("second")
-	publish(20)
-	for range 20 {
-		require.Equal(t, "first", (<-got).by)
-	}
-	first.Drain()
-	publish(5)
-	began := time.Now()
-	for range 5 {
-		require.Equal(t, "second", (<-got).by)
-	}
-	assert.Less(t, time.Since(began), 20*time.Second, "it need not wait until the pin runs out")
-	second.Stop()
-}
-
 func TestSubjectsHaveNoWildcards(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{"*", ">", "a b", "ü", "a\x00b", "..", ""} {

@@ -32,9 +32,6 @@ func consumer(ctx context.Context, js jetstream.JetStream, d Durable) (jetstream
 		Durable: d.Name, FilterSubjects: d.Filters, AckPolicy: jetstream.AckExplicitPolicy, AckWait: d.AckWait,
 		MaxAckPending: d.MaxAckPending, MaxDeliver: -1, DeliverPolicy: jetstream.DeliverAllPolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
 	}
-	if d.Single {
-		config.PriorityPolicy, config.PriorityGroups, config.PinnedTTL = jetstream.PriorityPolicyPinned, []string{singleGroup}, d.AckWait
-	}
 	c, err := stream.CreateOrUpdateConsumer(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("durable %s: %w", d.Name, err)

@@ -79,8 +79,35 @@ func New(spec Spec, deps Deps) *Reactor {
 }
 
 // Run handles messages until ctx ends; then it stops fetching, finishes what is in hand and returns. Messages that were
-// fetched and not begun, and calls that were planned and not made, are given back to the broker.
+// fetched and not begun, and calls that were planned and not made, are given back to the broker. A service of which one
+// replica at a time is served waits for its turn first, and again if it lost it.
 func (r *Reactor) Run(ctx context.Context) error {
+	if !r.spec.Single {
+		return r.run(ctx)
+	}
+	for {
+		alone, release, err := r.deps.Store.Alone(ctx, r.spec.Service)
+		if ctx.Err() != nil {
+			if err == nil {
+				release()
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		r.deps.Log.Info().Msg("this replica is the one that is served")
+		err = r.run(alone)
+		release()
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
+		r.deps.Log.Warn().Msg("the database has gone away; another replica may be served now")
+	}
+}
+
+// run is one turn of a replica that is served.
+func (r *Reactor) run(ctx context.Context) error {
 	r.stopping = ctx.Done()
 	consuming, err := r.consume(ctx)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -139,7 +166,6 @@ func (r *Reactor) consume(ctx context.Context) ([]*bus.Consumption, error) {
 	}
 	var consuming []*bus.Consumption
 	for _, d := range durables {
-		d.Single = r.spec.Single
 		c, err := bus.Consume(ctx, r.deps.JS, d, func(m jetstream.Msg) { r.receive(ctx, m) }, func(err error) {
 			r.deps.Log.Warn().Err(err).Msg("broker")
 		})

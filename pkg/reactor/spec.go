@@ -136,7 +136,8 @@ type Spec struct {
 	// Batch decides about a whole batch instead of Decide: for stock, where many orders share a SKU. A unit belongs to
 	// every work whose entity is in it.
 	Batch func(ctx context.Context, works []*Work, now time.Time) ([]eventstore.Unit, error)
-	// Single serves one replica at a time.
+	// Single serves one replica at a time, its timers and sweeps included; the others wait to take over. It costs one
+	// connection to the database.
 	Single bool
 	Calls  *Calls
 }
