@@ -63,6 +63,9 @@ func (h *handler) spec() reactor.Spec {
 	return reactor.Spec{
 		Service: service, Owns: event.Notification, Rings: rings, Decide: h.config.Decide,
 		Calls: &reactor.Calls{Workers: h.config.SMTPConnections, Do: h.do, Record: h.config.Record},
+		// A mail leaves no intent and a mail server knows no key, so two replicas that hear two bells of one order at once
+		// would both send what is due. One is served, and it knows what it has under way.
+		Single: true,
 	}
 }
 
