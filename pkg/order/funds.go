@@ -38,6 +38,9 @@ func (f Funds) Net() int64 { return Add(f.Captured, -f.given, -f.Disputed, -f.Ch
 // GivenBack says that everything that was captured went back, or will.
 func (f Funds) GivenBack() bool { return f.Captured > 0 && f.given >= f.Captured }
 
+// Ahead says that more went back, or is on its way, than was told to have come: news of a payment is late.
+func (f Funds) Ahead() bool { return Add(f.Refunded, f.Pending) > f.Captured }
+
 // Due is what is still missing before the order may be shipped; negative if more was paid than is due. A partial
 // refund is the shop's generosity and asks the customer for nothing; a payment that went back whole pays for nothing.
 func (f Funds) Due() int64 {
@@ -132,11 +135,12 @@ func (p *Payment) givenBeside(known, told side, currency string) int64 {
 	return given
 }
 
-// ForeignFunds says that money came in a currency that is not the order's: never added, always a question.
+// ForeignFunds says that money came in a currency that is not the order's: never added, always a question until it went
+// back.
 func (s *State) ForeignFunds() bool {
 	currency := s.currency()
 	for _, p := range s.Payment.Payments() {
-		if p.Captured > 0 && p.Currency != currency {
+		if p.Captured > p.Refunded && p.Currency != currency {
 			return true
 		}
 	}

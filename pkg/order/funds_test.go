@@ -70,6 +70,9 @@ func TestWhatIsDue(t *testing.T) {
 		"a refund told with and without names": {[]proto.Message{captured(50, "pi_1"), refunded(20, "re_1"), refunded(20, "re_1", "pi_1")}, 0, "partially_refunded"},
 		"a negative refund counts for nothing": {[]proto.Message{captured(50, "pi_1"), refunded(-50, "re_1", "pi_1"), refunded(50, "re_2", "pi_1")}, 50, "refunded"},
 		"a negative dispute as well":           {[]proto.Message{captured(20, "pi_1"), disputed(-50, opened)}, 30, "partially_paid"},
+		"refunded before it was told as paid":  {[]proto.Message{refunded(50, "re_1", "pi_1")}, 50, "refunded"},
+		"a part of it, before it was told":     {[]proto.Message{refunded(20, "re_1", "pi_1")}, 50, "partially_refunded"},
+		"more went back than came":             {[]proto.Message{captured(50, "pi_1"), refunded(60, "re_1", "pi_1")}, 50, "refunded"},
 		"another currency":                     {[]proto.Message{&paymentv1.PaymentCaptured{Movement: &paymentv1.Movement{Names: []string{"pi_1"}, Amount: &typev1.Money{MinorUnits: 50, Currency: "EUR"}}}}, 50, "unpaid"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -240,4 +243,33 @@ func TestAPaymentOfAnotherOrderCountsOnceAPersonSaysSo(t *testing.T) {
 		assert.True(t, s.Payment.Elsewhere)
 		assert.Equal(t, "under", s.Payment.Mismatched, "neither hides the other")
 	}
+}
+
+// Money that went back before anybody told that it came is no debt of the customer's: whoever asks is told so.
+func TestMoneyThatWentBackAheadIsAskedOfTheProvider(t *testing.T) {
+	t.Parallel()
+	s := fold(t, placed(50), refunded(50, "re_1", "pi_1"))
+	for _, g := range s.Gates() {
+		if g.Name == "payment" {
+			assert.False(t, g.Open)
+			assert.Equal(t, "the payment provider", g.Who)
+			assert.Contains(t, g.WaitsFor, "went back")
+		}
+	}
+	s = fold(t, refunded(50, "re_1", "pi_1"), captured(50, "pi_1"), placed(50))
+	assert.False(t, s.FundsCover(), "it nets to refunded")
+	assert.Equal(t, "refunded", s.PaymentStatus())
+}
+
+// A payment in another currency is a question until it went back.
+func TestForeignMoneyThatWentBackIsNoQuestion(t *testing.T) {
+	t.Parallel()
+	euros := func(minor int64) *typev1.Money { return &typev1.Money{MinorUnits: minor, Currency: "EUR"} }
+	paid, back := captured(50, "pi_1"), refunded(50, "re_1", "pi_1")
+	paid.Movement.Amount, back.Amount = euros(50), euros(50)
+	assert.True(t, fold(t, placed(50), paid).ForeignFunds())
+	assert.False(t, fold(t, placed(50), paid, back).ForeignFunds())
+	part := refunded(20, "re_1", "pi_1")
+	part.Amount = euros(20)
+	assert.True(t, fold(t, placed(50), paid, part).ForeignFunds())
 }

@@ -131,6 +131,8 @@ func (s *State) paymentGate() Gate {
 		g.WaitsFor, g.Who = "money in "+f.Currency+": what came is in another currency", "an operator"
 	case f.Disputed > 0 || f.ChargedBy > 0:
 		g.WaitsFor, g.Who = "the end of a dispute: the bank has taken money back", "the bank"
+	case f.Ahead():
+		g.WaitsFor, g.Who = "news of a payment: more went back than was told to have come", "the payment provider"
 	case f.Captured == 0 && f.Authorized > 0:
 		g.WaitsFor, g.Who = "the capture of an authorised payment", "the shop"
 	default:

@@ -87,7 +87,7 @@ func (s *State) PaymentStatus() string {
 		return "charged_back"
 	case f.Disputed > 0:
 		return "disputed"
-	case f.Captured > 0 && f.Refunded >= f.Captured:
+	case s.refundedWhole(f):
 		return "refunded"
 	case f.Captured > 0 && s.Order.Placed && f.Captured-f.Refunded > f.Total:
 		return "overpaid"
@@ -105,6 +105,11 @@ func (s *State) PaymentStatus() string {
 		return "paid"
 	}
 	return "unpaid"
+}
+
+// refundedWhole says that all that was captured went back, or all that was due before it was told as captured.
+func (s *State) refundedWhole(f Funds) bool {
+	return f.Refunded > 0 && f.Refunded >= f.Captured && (f.Captured > 0 || s.Order.Placed && f.Refunded >= f.Total)
 }
 
 func (s *State) anyVoided() bool {

@@ -80,10 +80,11 @@ func (r Rules) reasonsToStop(d *draft) []reasonToStop {
 	return reasons
 }
 
-// moneyHeard says that somebody paid or means to: such an order is no longer nobody's.
+// moneyHeard says that somebody paid or means to: such an order is no longer nobody's. Money that went back came, though
+// nobody has told of it yet.
 func moneyHeard(o *order.State) bool {
 	f := o.Funds()
-	return f.Captured > 0 || f.Authorized > 0 || o.ForeignFunds()
+	return f.Captured > 0 || f.Authorized > 0 || f.Ahead() || o.ForeignFunds()
 }
 
 // paymentOverdue says that the time to pay is over and the funds do not cover the order.

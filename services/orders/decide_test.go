@@ -192,6 +192,11 @@ func TestAPaymentOfAnotherOrderIsNotOverdue(t *testing.T) {
 	})
 }
 
+// moneyAhead is a refund of a payment that nobody has told of yet.
+var moneyAhead = &paymentv1.PaymentRefunded{
+	Names: []string{"stripe:pi_1"}, Amount: usd(50), RefundId: "re_1", Step: intakev1.RefundStep_REFUND_STEP_SETTLED, Witness: intakev1.Witness_WITNESS_PROVIDER,
+}
+
 var elsewhere = &paymentv1.AmountMismatched{Kind: order.MismatchElsewhere}
 
 func TestCommandsAreAlwaysAnswered(t *testing.T) {
@@ -243,6 +248,8 @@ func TestDeadlines(t *testing.T) {
 		"paid in part, and then the rest": {[]proto.Message{placed(), captured(50), cleared, allocated(2), hold(kindPayment, "payment_overdue")}, ring, []string{"HoldReleased", "FulfillmentReleased"}},
 		"disputed for a week":             {[]proto.Message{placed(), captured(50), dispute(opened), cleared, allocated(2)}, ring, []string{"HoldPlaced"}},
 		"paid in another currency":        {[]proto.Message{placed(), euros, allocated(2)}, ring, []string{"HoldPlaced", "HoldPlaced"}},
+		"refunded, never told as paid":    {[]proto.Message{placed(), moneyAhead, allocated(2)}, ring, []string{"HoldPlaced"}},
+		"and then it is told":             {[]proto.Message{placed(), moneyAhead, allocated(2), hold(kindPayment, "payment_overdue"), captured(50)}, ring, []string{"OrderCancelling"}},
 		"asked by an edit for more":       {[]proto.Message{placed(), captured(50), cleared, allocated(2), released(1, 2), edited(quantity(4)), allocated(4)}, ring, []string{"HoldPlaced"}},
 		"fraud is silent":                 {[]proto.Message{placed(), captured(50), allocated(2)}, ring, []string{"HoldPlaced"}},
 		"inventory is silent":             {[]proto.Message{placed(), captured(50), cleared}, ring, []string{"HoldPlaced"}},
