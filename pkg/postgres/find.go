@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,15 +12,25 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// oldest is the oldest major version that the migrations are written for.
-const oldest = 14
+// oldest is the oldest major version that the migrations are written for, newest the newest that is looked for.
+const oldest, newest = 14, 18
 
 // Binaries are the programs of one Postgres installation.
 type Binaries struct {
 	Dir   string // holds initdb and postgres
 	Major int
+}
+
+// environment is what its programs run with.
+func (b Binaries) environment() []string {
+	environ := os.Environ()
+	if libraries := libraryPath(b.Dir); libraries != "" {
+		environ = append(environ, "LD_LIBRARY_PATH="+libraries)
+	}
+	return environ
 }
 
 // ErrNone says that no Postgres was found and none could be fetched.
@@ -28,21 +39,63 @@ var ErrNone = errors.New("no Postgres 14 or newer was found, and none could be f
 // Find looks for a Postgres: in the cache, on PATH, in the well-known folders; if there is none it fetches one into the
 // cache. say hears of what takes time.
 func Find(ctx context.Context, cache string, say func(string)) (Binaries, error) {
+	return FindFor(ctx, cache, "", say)
+}
+
+// FindFor looks for a Postgres that can go on with the data in a folder: one of the version that was used there last,
+// and any version if nothing is there yet. Data is never left behind for an empty folder of another version.
+func FindFor(ctx context.Context, cache, dataDir string, say func(string)) (Binaries, error) {
+	wanted := usedLast(dataDir)
 	for _, dir := range candidates(cache) {
-		if b, err := inspect(ctx, dir); err == nil {
+		if b, err := inspect(ctx, dir); err == nil && (wanted == 0 || b.Major == wanted) {
 			return b, nil
 		}
 	}
-	fetched, err := fetch(ctx, cache, say)
-	if err != nil {
-		return Binaries{}, fmt.Errorf("%w (%s)", ErrNone, strings.ReplaceAll(err.Error(), "\n", "; "))
+	b, err := fetch(ctx, cache, wanted, say)
+	switch {
+	case err == nil:
+		return b, nil
+	case ctx.Err() != nil:
+		return b, ctx.Err()
 	}
-	return inspect(ctx, fetched)
+	why := strings.ReplaceAll(err.Error(), "\n", "; ")
+	if wanted != 0 {
+		return b, fmt.Errorf("the data in %s is Postgres %d's, and no Postgres %d was found or could be fetched: install it, or begin with another data folder (%s)",
+			dataDir, wanted, wanted, why)
+	}
+	return b, fmt.Errorf("%w (%s)", ErrNone, why)
+}
+
+// usedLast is the major version whose data in a folder was used last; 0 if there is none.
+func usedLast(dataDir string) int {
+	folders, err := os.ReadDir(placeOf(dataDir))
+	if err != nil {
+		return 0
+	}
+	major, latest := 0, time.Time{}
+	for _, f := range folders {
+		version, err := strconv.Atoi(strings.TrimPrefix(f.Name(), "pg"))
+		if err != nil || f.Name() != dataFolder(version) {
+			continue
+		}
+		data := filepath.Join(placeOf(dataDir), f.Name())
+		if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err != nil {
+			continue
+		}
+		var used time.Time
+		if note, err := os.Stat(filepath.Join(data, "postmaster.opts")); err == nil { // written by every start
+			used = note.ModTime()
+		}
+		if major == 0 || used.After(latest) {
+			major, latest = version, used
+		}
+	}
+	return major
 }
 
 // candidates are folders that may hold a Postgres, newest version first within a kind of place.
 func candidates(cache string) []string {
-	dirs := newestFirst(filepath.Join(cache, "postgres-*", "bin"))
+	dirs := append(newestFirst(cache+"/postgres-*/bin"), newestFirst(cache+"/postgres-debian-*/usr/lib/postgresql/*/bin")...)
 	if path, err := exec.LookPath("postgres"); err == nil {
 		if resolved, err := filepath.EvalSymlinks(path); err == nil {
 			dirs = append(dirs, filepath.Dir(resolved)) // Debian's versioned folder behind a link on PATH
@@ -83,9 +136,13 @@ func inspect(ctx context.Context, dir string) (Binaries, error) {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
 		return Binaries{}, err
 	}
-	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version")
+	cmd.Env = Binaries{Dir: dir}.environment()
+	var failure bytes.Buffer
+	cmd.Stderr = &failure
+	out, err := cmd.Output()
 	if err != nil {
-		return Binaries{}, fmt.Errorf("ask %s for its version: %w", dir, err)
+		return Binaries{}, fmt.Errorf("ask %s for its version: %w: %s", dir, err, lastLine(failure.String()))
 	}
 	major := versionIn(string(out))
 	if major < oldest {

@@ -25,16 +25,32 @@ func (t *tail) Write(p []byte) (int, error) {
 func (t *tail) cause() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	cause := ""
-	for line := range strings.Lines(string(t.text)) {
-		if strings.Contains(line, "FATAL") || strings.Contains(line, "PANIC") || strings.Contains(line, "could not") {
-			cause = strings.TrimSpace(line)
+	return causeIn(string(t.text))
+}
+
+func (t *tail) clear() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = nil
+}
+
+// failures are how programs begin to say what went wrong, the surest sign first.
+var failures = []string{"PANIC:", "FATAL:", "error: could not", "npm error", "could not", "error:"}
+
+// causeIn is the line of what a program said that names its failure.
+func causeIn(text string) string {
+	for _, sign := range failures {
+		cause := ""
+		for line := range strings.Lines(text) {
+			if strings.Contains(line, sign) && !strings.Contains(line, "A complete log of this run") {
+				cause = strings.TrimSpace(line)
+			}
+		}
+		if cause != "" {
+			return cause
 		}
 	}
-	if cause == "" {
-		return lastLine(string(t.text))
-	}
-	return cause
+	return lastLine(text)
 }
 
 func lastLine(text string) string {

