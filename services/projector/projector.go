@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 
+	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/host"
 )
 
@@ -23,7 +24,9 @@ func Service() host.Service {
 		Start: func(_ context.Context, d host.Deps) ([]host.Task, error) {
 			c := newCollector(d)
 			j := newJournal(d, *config)
-			return []host.Task{{Name: "projector", Run: c.Run}, {Name: "journal", Run: j.Run}}, nil
+			// Here, where every delivery is kept on, is who takes deliveries out of the stream again.
+			janitor := &bus.Janitor{JS: d.JS, Log: d.Log}
+			return []host.Task{{Name: "projector", Run: c.Run}, {Name: "journal", Run: j.Run}, {Name: "janitor", Run: janitor.Run}}, nil
 		},
 	}
 }
