@@ -199,41 +199,6 @@ func TestAServerThatStartsAgainHasWhatItAcked(t *testing.T) {
 	require.ErrorContains(t, err, "NATS address")
 }
 
-// After a power cut a durable can be ahead of its stream: it would wait for ever.
-func TestADurableAheadOfItsStreamIsMadeAnew(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	js := provisioned(t, bus.StreamOptions{})
-	d := bus.RingsDurable("orders", bus.Ring{Category: event.Order})
-	got := make(chan struct{}, 10)
-	consume := func() *bus.Consumption {
-		c, err := bus.Consume(ctx, js, d, func(m jetstream.Msg) { _ = m.DoubleAck(ctx); got <- struct{}{} }, func(error) {})
-		require.NoError(t, err)
-		return c
-	}
-	c := consume()
-	for range 3 {
-		_, err := js.Publish(ctx, "events.order.1.OrderPlaced", nil)
-		require.NoError(t, err)
-	}
-	for range 3 {
-		<-got
-	}
-	c.Stop()
-	// The stream loses its tail: it is made anew, as the durable is not.
-	consumer, err := js.Consumer(ctx, bus.Events, d.Name)
-	require.NoError(t, err)
-	require.Equal(t, uint64(3), consumer.CachedInfo().AckFloor.Stream)
-	s, err := js.Stream(ctx, bus.Events)
-	require.NoError(t, err)
-	require.NoError(t, s.Purge(ctx))
-	_, err = js.Publish(ctx, "events.order.1.OrderPlaced", nil)
-	require.NoError(t, err)
-	c = consume()
-	<-got
-	c.Drain()
-}
-
 func TestWhatIsBuriedIsListedAndRedriven(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

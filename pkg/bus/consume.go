@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -18,32 +19,87 @@ const (
 
 // Consumption is a durable being consumed.
 type Consumption struct {
+	js     jetstream.JetStream
+	ending chan struct{} // closed when it is told to end
+	end    sync.Once
+
+	mu      sync.Mutex
 	context jetstream.ConsumeContext
-	js      jetstream.JetStream
 }
 
 // Consume hands each message of a durable to handle, one after the other, until Stop. Who handles a message acks it.
-// onError hears of trouble with the broker; consumption goes on by itself.
+// onError hears of trouble with the broker; consumption goes on by itself, also when the durable was deleted meanwhile,
+// alone or with its stream: as soon as it can be made again, for as long as ctx lasts.
 func Consume(ctx context.Context, js jetstream.JetStream, d Durable, handle func(jetstream.Msg), onError func(error)) (*Consumption, error) {
-	c, err := consumer(ctx, js, d)
+	begin := func(ctx context.Context) (jetstream.ConsumeContext, error) {
+		c, err := consumer(ctx, js, d)
+		if err != nil {
+			return nil, err
+		}
+		consuming, err := c.Consume(handle,
+			jetstream.PullMaxMessages(pullMessages), jetstream.PullHeartbeat(pullHeartbeat), jetstream.PullExpiry(pullExpiry),
+			jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { onError(fmt.Errorf("durable %s: %w", d.Name, err)) }))
+		if err != nil {
+			return nil, fmt.Errorf("consume durable %s: %w", d.Name, err)
+		}
+		return consuming, nil
+	}
+	first, err := begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	options := []jetstream.PullConsumeOpt{
-		jetstream.PullMaxMessages(pullMessages), jetstream.PullHeartbeat(pullHeartbeat), jetstream.PullExpiry(pullExpiry),
-		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { onError(fmt.Errorf("durable %s: %w", d.Name, err)) }),
+	c := &Consumption{js: js, ending: make(chan struct{}), context: first}
+	go c.keep(ctx, begin, onError)
+	return c, nil
+}
+
+// beginAgain is how long to wait before a durable that is gone is made again.
+const beginAgain = time.Second
+
+// keep begins again when the consumption has ended without being told to.
+func (c *Consumption) keep(ctx context.Context, begin func(context.Context) (jetstream.ConsumeContext, error), onError func(error)) {
+	for {
+		select {
+		case <-c.ending:
+			return
+		case <-c.current().Closed():
+		}
+		select {
+		case <-c.ending:
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(beginAgain):
+		}
+		next, err := begin(ctx)
+		if err != nil {
+			onError(err)
+			continue
+		}
+		c.mu.Lock()
+		c.context = next
+		c.mu.Unlock()
+		select {
+		case <-c.ending: // it was told to end meanwhile, and may have ended the one before
+			next.Stop()
+			return
+		default:
+		}
 	}
-	consuming, err := c.Consume(handle, options...)
-	if err != nil {
-		return nil, fmt.Errorf("consume durable %s: %w", d.Name, err)
-	}
-	return &Consumption{consuming, js}, nil
+}
+
+func (c *Consumption) current() jetstream.ConsumeContext {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.context
 }
 
 // Stop ends the consumption: no more messages are pulled, those on their way are delivered again later.
 func (c *Consumption) Stop() {
-	c.context.Stop()
-	<-c.context.Closed()
+	c.end.Do(func() { close(c.ending) })
+	current := c.current()
+	current.Stop()
+	<-current.Closed()
 }
 
 // Drain ends the consumption too, and still hands over what was on its way, so that it can be given back at once
@@ -54,9 +110,11 @@ func (c *Consumption) Drain() {
 		c.Stop()
 		return
 	}
-	c.context.Drain()
+	c.end.Do(func() { close(c.ending) })
+	current := c.current()
+	current.Drain()
 	select {
-	case <-c.context.Closed():
+	case <-current.Closed():
 	case <-time.After(drainTimeout):
 	}
 }
