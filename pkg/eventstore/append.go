@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -242,11 +242,11 @@ func insert(ctx context.Context, tx pgx.Tx, live []*prepared) (time.Time, error)
 		return at, nil
 	}
 	n := len(rows)
-	entities, ids, causes := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]uuid.UUID, n)
+	entities, ids, causes := make(pgtype.FlatArray[pgtype.UUID], n), make(pgtype.FlatArray[pgtype.UUID], n), make(pgtype.FlatArray[pgtype.UUID], n)
 	categories, types := make([]string, n), make([]string, n)
 	versions, data, occurred := make([]int32, n), make([][]byte, n), make([]time.Time, n)
 	for i, e := range rows {
-		entities[i], ids[i], causes[i] = uuid.UUID(e.Entity), uuid.UUID(e.ID), uuid.UUID(e.Cause)
+		entities[i], ids[i], causes[i] = asUUID(e.Entity), asUUID(e.ID), asUUID(e.Cause)
 		categories[i], types[i], versions[i] = string(e.Category), e.Type, int32(e.Version) //nolint:gosec // a stream is short
 		data[i], occurred[i] = e.Data, e.OccurredAt
 	}

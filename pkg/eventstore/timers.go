@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/orderflow/orderflow/pkg/ident"
@@ -46,24 +47,24 @@ func writeTimers(ctx context.Context, tx pgx.Tx, service string, live []*prepare
 // holdNames locks every name that is about to be linked, woken or waited for, and writes the links. A name that leads
 // somewhere already stays where it is: the first one to link it was right, or it is for a person to say.
 func holdNames(ctx context.Context, tx pgx.Tx, timers []Timer, links []Link, wake []string) error {
-	entities := map[string]*uuid.UUID{}
+	entities := map[string]pgtype.UUID{}
 	for _, t := range timers {
 		for _, ref := range t.Refs {
-			entities[ref] = nil
+			entities[ref] = pgtype.UUID{}
 		}
 	}
 	for _, ref := range wake {
-		entities[ref] = nil
+		entities[ref] = pgtype.UUID{}
 	}
 	for _, l := range links {
-		if entities[l.Ref] == nil {
+		if !entities[l.Ref].Valid {
 			entities[l.Ref] = nullable(l.Entity)
 		}
 	}
 	if len(entities) == 0 {
 		return nil
 	}
-	refs, lead := slices.Sorted(maps.Keys(entities)), make([]*uuid.UUID, 0, len(entities))
+	refs, lead := slices.Sorted(maps.Keys(entities)), make(pgtype.FlatArray[pgtype.UUID], 0, len(entities))
 	for _, ref := range refs {
 		lead = append(lead, entities[ref])
 	}
@@ -81,10 +82,10 @@ func (s *Store) PutTimers(ctx context.Context, timers []Timer) error {
 
 // EndTimers takes away timers that rang, unless they were set anew since they were claimed.
 func (s *Store) EndTimers(ctx context.Context, timers []Timer) error {
-	ids, due := make([]uuid.UUID, len(timers)), make([]time.Time, len(timers))
+	ids, due := make(pgtype.FlatArray[pgtype.UUID], len(timers)), make([]time.Time, len(timers))
 	services := make([]string, len(timers))
 	for i, t := range timers {
-		services[i], ids[i], due[i] = t.Service, uuid.UUID(t.ID), t.DueAt
+		services[i], ids[i], due[i] = t.Service, asUUID(t.ID), t.DueAt
 	}
 	_, err := s.pool.Exec(ctx, `DELETE FROM orderflow.timers t USING unnest($1::text[], $2::uuid[], $3::timestamptz[]) AS e (service, id, due_at)
 		WHERE t.service = e.service AND t.id = e.id AND t.due_at = e.due_at`, services, ids, due)
@@ -146,22 +147,21 @@ type timerKey struct {
 // timerRows are timers as columns.
 type timerRows struct {
 	services, kinds []string
-	ids             []uuid.UUID
-	entities        []*uuid.UUID
+	ids, entities   pgtype.FlatArray[pgtype.UUID]
 	due             []*time.Time
 	attempts        []int32
 	payloads        [][]byte
 }
 
 func (r *timerRows) grow() int {
-	r.services, r.kinds, r.ids = append(r.services, ""), append(r.kinds, ""), append(r.ids, uuid.Nil)
-	r.entities, r.due = append(r.entities, nil), append(r.due, nil)
+	r.services, r.kinds, r.ids = append(r.services, ""), append(r.kinds, ""), append(r.ids, pgtype.UUID{})
+	r.entities, r.due = append(r.entities, pgtype.UUID{}), append(r.due, nil)
 	r.attempts, r.payloads = append(r.attempts, 0), append(r.payloads, nil)
 	return len(r.ids) - 1
 }
 
 func (r *timerRows) set(i int, t Timer) {
-	r.services[i], r.kinds[i], r.ids[i] = t.Service, t.Kind, uuid.UUID(t.ID)
+	r.services[i], r.kinds[i], r.ids[i] = t.Service, t.Kind, asUUID(t.ID)
 	r.entities[i], r.due[i] = nullable(t.Entity), instant(t.DueAt)
 	r.attempts[i], r.payloads[i] = int32(t.Attempt), t.Payload //nolint:gosec // attempts are few
 }
@@ -169,12 +169,12 @@ func (r *timerRows) set(i int, t Timer) {
 // parkedRows are the names that timers wait for, as columns.
 type parkedRows struct {
 	refs, services []string
-	ids            []uuid.UUID
+	ids            pgtype.FlatArray[pgtype.UUID]
 }
 
 func (r *parkedRows) add(t Timer) {
 	for _, ref := range t.Refs {
-		r.refs, r.services, r.ids = append(r.refs, ref), append(r.services, t.Service), append(r.ids, uuid.UUID(t.ID))
+		r.refs, r.services, r.ids = append(r.refs, ref), append(r.services, t.Service), append(r.ids, asUUID(t.ID))
 	}
 }
 
@@ -320,7 +320,7 @@ func scanTimer(row pgx.CollectableRow) (Timer, error) {
 
 func writeSnapshots(ctx context.Context, tx pgx.Tx, live []*prepared) error {
 	at := map[stream]int{} // one statement touches a row once: the last append to a stream counts
-	var entities []uuid.UUID
+	var entities pgtype.FlatArray[pgtype.UUID]
 	var categories []string
 	var versions []int32
 	var states [][]byte
@@ -339,7 +339,7 @@ func writeSnapshots(ctx context.Context, tx pgx.Tx, live []*prepared) error {
 				continue
 			}
 			at[stream{a.Entity, a.Category}] = len(entities)
-			entities, categories = append(entities, uuid.UUID(a.Entity)), append(categories, string(a.Category))
+			entities, categories = append(entities, asUUID(a.Entity)), append(categories, string(a.Category))
 			versions, states = append(versions, version), append(states, data)
 		}
 	}
@@ -355,13 +355,8 @@ func writeSnapshots(ctx context.Context, tx pgx.Tx, live []*prepared) error {
 	return nil
 }
 
-func nullable(id ident.Entity) *uuid.UUID {
-	if id.IsZero() {
-		return nil
-	}
-	u := uuid.UUID(id)
-	return &u
-}
+// nullable is NULL where the entity is not known.
+func nullable(id ident.Entity) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: !id.IsZero()} }
 
 func instant(t time.Time) *time.Time {
 	if t.IsZero() {
