@@ -27,7 +27,7 @@ func TestOneParcelAtMost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		for range rapid.IntRange(5, 60).Draw(t, "steps") {
-			w.now = w.now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "seconds")) * time.Second)
+			w.now = w.now.Add(time.Duration(rapid.SampledFrom([]int{0, 0, 1, 5, 10, 40}).Draw(t, "seconds")) * time.Second)
 			w.step()
 			w.others()
 			w.atMostOneParcel()
@@ -49,9 +49,11 @@ type world struct {
 	calls  map[string]*call // planned and not recorded yet, by key
 
 	labels []*booked
-	scans  int
-	edits  int
-	mugs   int64
+	// late are purchases that the carrier has not handled yet although we have given up waiting for the answer.
+	late  []buy
+	scans int
+	edits int
+	mugs  int64
 }
 
 // call is a request on its way. Once the carrier has it, its answer is on the way back.
@@ -158,6 +160,10 @@ func (w *world) step() {
 			add(func() { w.scan(l) })
 		}
 	}
+	if len(w.late) > 0 {
+		add(w.arrives)
+		add(w.arrives)
+	}
 	rapid.SampledFrom(may).Draw(w.t, "what")()
 }
 
@@ -187,6 +193,19 @@ func (w *world) carrier(c *call, well bool) {
 	}
 	if failure != 0 {
 		c.answer, c.err = nil, no(failure, "broken")
+	}
+	if q, ok := c.request.(buy); ok && failure == Unknown && !effect && rapid.Bool().Draw(w.t, "done later") {
+		w.late = append(w.late, q)
+	}
+}
+
+// arrives is a purchase that was held up on its way, though never beyond the time that an attempt may be in flight.
+func (w *world) arrives() {
+	q := w.late[0]
+	w.late = w.late[1:]
+	if w.now.Before(q.Until) {
+		_, err := w.serve(q)
+		require.NoError(w.t, err)
 	}
 }
 

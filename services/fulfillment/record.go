@@ -22,9 +22,13 @@ func (r Rules) Record(o *order.State, q reactor.Request, answer any, err error, 
 	switch q := q.(type) {
 	case buy:
 		r.bought(d, q.Shipment, q.Until, answer, failure, code)
+		if failure == Unknown {
+			d.askEarly(q)
+		}
 	case lookup:
-		// Only that nothing is there says that nothing was bought; all else says that the carrier could not be asked.
-		if failure != 0 && failure != NotFound {
+		// Only that nothing is there says that nothing was bought, and only once the attempt's time is over: before that it
+		// may still be on its way. All else says that the carrier could not be asked.
+		if failure == NotFound && now.Before(q.Until) || failure != 0 && failure != NotFound {
 			failure, d.asked = Unknown, q.Shipment
 		}
 		r.bought(d, q.Shipment, q.Until, answer, failure, code)
@@ -33,6 +37,15 @@ func (r Rules) Record(o *order.State, q reactor.Request, answer any, err error, 
 	}
 	r.life(d)
 	return d.decision, nil
+}
+
+// askEarly asks at once about an attempt without an answer: mostly the label is there, and need not wait until the
+// attempt's time is over.
+func (d *draft) askEarly(q buy) {
+	sh := d.state.Fulfillment.Shipment(q.Shipment)
+	if sh != nil && sh.Tracking == "" && sh.InFlightUntil.Equal(q.Until) && d.now.Before(q.Until) {
+		d.ask(lookup{Shipment: q.Shipment, Attempt: q.Attempt, Until: q.Until})
+	}
 }
 
 // bought ends an attempt: by a label, by a failure, or not yet if nobody knows. The time until when the attempt may be

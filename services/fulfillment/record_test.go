@@ -25,6 +25,11 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		a.clears = append(a.clears, b.clears...)
 		return a
 	}
+	const nothing, refusal, unreached = "the attempt came to nothing", "the carrier refused it for good", "the carrier could not be asked"
+	failsAt := func(attempt int32, at time.Time) said {
+		m := &fulfillmentv1.LabelPurchaseFailed{ShipmentId: ship1, Attempt: attempt, Code: "no_label", Reason: nothing, RetryAt: timestamppb.New(at.Add(10 * time.Second))}
+		return said{events: []proto.Message{m}, wakes: map[string]time.Time{timerRetry: at.Add(10 * time.Second)}, clears: []string{timerInFlight}}
+	}
 	fails := func(attempt int32, code, reason string, again time.Duration) said {
 		m := &fulfillmentv1.LabelPurchaseFailed{ShipmentId: ship1, Attempt: attempt, Code: code, Reason: reason, RetryAt: timestamppb.New(now.Add(again))}
 		return said{events: []proto.Message{m}, wakes: map[string]time.Time{timerRetry: now.Add(again)}, clears: []string{timerInFlight}}
@@ -33,10 +38,11 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		m := &fulfillmentv1.LabelPurchaseFailed{ShipmentId: ship1, Attempt: attempt, Code: code, Reason: reason, Final: true}
 		return said{events: []proto.Message{m}, clears: []string{timerInFlight}}
 	}
-	const nothing, refusal, unreached = "the attempt came to nothing", "the carrier refused it for good", "the carrier could not be asked"
 	try := func(n int) buy { return buy{Shipment: ship1, Attempt: n, Until: flown} }
 	look := lookup{Shipment: ship1, Attempt: 1, Until: flown}
 	inFlight := wakes(timerInFlight, flown)
+	asksEarly := said{asks: []reactor.Request{look}, wakes: inFlight.wakes}
+	notThere := failsAt(1, flown)
 	goesOn := []proto.Message{failed(ship1, 3, "failed", time.Time{}), held("label_failed"), unheld("label_failed", "ann"), started(ship1, 4, flown)}
 
 	for _, s := range []struct {
@@ -74,14 +80,21 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 			answerTo{try(1), Label{}, no(Down, "http_503")}, now, fails(1, "carrier_down:http_503", unreached, 40*time.Second)},
 		{"failed, and cancelled meanwhile", released(started(ship1, 1, flown), cancelling(1)), answerTo{try(1), Label{}, no(Failed, "failed")}, now,
 			and(fails(1, "failed", nothing, 10*time.Second), said{events: []proto.Message{closed(1, "nothing_started", "")}, wakes: map[string]time.Time{timerRetry: now.Add(10 * time.Second)}})},
-		{"nobody knows: it is looked up later", released(started(ship1, 1, flown)), answerTo{try(1), Label{}, no(Unknown, "timeout")}, now, inFlight},
-		{"an error that no carrier sorted", released(started(ship1, 1, flown)), answerTo{try(1), Label{}, errors.New("panic")}, now, inFlight},
+		{"nobody knows: it is looked up at once, and once more when its time is over", released(started(ship1, 1, flown)), answerTo{try(1), Label{}, no(Unknown, "timeout")}, now, asksEarly},
+		{"an error that no carrier sorted", released(started(ship1, 1, flown)), answerTo{try(1), Label{}, errors.New("panic")}, now, asksEarly},
+		{"nobody knows, and its time is over", released(started(ship1, 1, flown)), answerTo{try(1), Label{}, no(Unknown, "timeout")}, flown, said{
+			asks: []reactor.Request{look}, wakes: map[string]time.Time{timerInFlight: flown.Add(30 * time.Second)},
+		}},
+		{"nobody knows, and it was made again since", released(started(ship1, 1, later)), answerTo{try(1), Label{}, no(Unknown, "timeout")}, now, wakes(timerInFlight, later)},
 		{"failed, but that attempt has ended: no longer news", released(started(ship1, 2, later)), answerTo{try(1), Label{}, no(Failed, "failed")}, now, wakes(timerInFlight, later)},
 		{"down, but the same attempt was made again since", released(started(ship1, 1, later)), answerTo{try(1), Label{}, no(Down, "paused")}, now, wakes(timerInFlight, later)},
 
 		{"looked up and found", released(started(ship1, 1, flown)), answerTo{look, sold, nil}, later, bought},
-		{"looked up, and there is none: the next attempt", released(started(ship1, 1, flown)), answerTo{look, Label{}, no(NotFound, "no_label")}, now, fails(1, "no_label", nothing, 10*time.Second)},
-		{"looked up a third attempt, and there is none", released(started(ship1, 3, flown)), answerTo{lookup{ship1, 3, flown}, Label{}, no(NotFound, "no_label")}, now, final(3, "no_label", nothing)},
+		{"looked up early and found", released(started(ship1, 1, flown)), answerTo{look, sold, nil}, now, bought},
+		{"looked up early, and there is none yet: it may still be on its way", released(started(ship1, 1, flown)), answerTo{look, Label{}, no(NotFound, "no_label")}, now, inFlight},
+		{"looked up early in vain, and cancelled meanwhile: the answer waits for it", released(started(ship1, 1, flown), cancelling(1)), answerTo{look, Label{}, no(NotFound, "no_label")}, now, inFlight},
+		{"looked up, and there is none: the next attempt", released(started(ship1, 1, flown)), answerTo{look, Label{}, no(NotFound, "no_label")}, flown, notThere},
+		{"looked up a third attempt, and there is none", released(started(ship1, 3, flown)), answerTo{lookup{ship1, 3, flown}, Label{}, no(NotFound, "no_label")}, flown, final(3, "no_label", nothing)},
 		{"cannot be looked up: not bought again, and not asked again at once", released(started(ship1, 1, flown)), answerTo{look, Label{}, no(Down, "http_503")}, later, wakes(timerInFlight, later.Add(30*time.Second))},
 		{"the lookup is refused: that says nothing about the label", released(started(ship1, 1, flown)), answerTo{look, Label{}, no(Refused, "http_400")}, later, wakes(timerInFlight, later.Add(30*time.Second))},
 		{"an old lookup of an attempt that was made again", released(started(ship1, 1, later)), answerTo{look, Label{}, no(NotFound, "no_label")}, now, wakes(timerInFlight, later)},
