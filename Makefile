@@ -45,6 +45,12 @@ up: ## Run every service on this machine until Ctrl-C; what happened is kept in 
 	@mkdir -p "$(DATA)"
 	$(ORDERCTL) up --sandbox --data "$(DATA)"
 
+.PHONY: bench
+bench: ## Measure it on this machine, some minutes (BENCH="--only webhooks --seconds 5"); kept in .orderflow/bench-<time>
+	@mkdir -p bin
+	go build -o bin/orderctl ./services/orderctl/cmd/orderctl
+	bin/orderctl bench $(BENCH)
+
 ##@ Build and test
 
 .PHONY: build

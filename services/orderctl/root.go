@@ -123,6 +123,7 @@ func commands() []*cobra.Command {
 		rebuildCommand(),
 		verifyCommand(),
 		loadCommand(),
+		benchCommand(),
 		migrateCommand(),
 		provisionCommand(),
 		normalizeCommand(),

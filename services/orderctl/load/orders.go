@@ -84,3 +84,11 @@ func (o Orders) order(n int) order {
 
 // email is an address that no mail server delivers to.
 func (o order) email() string { return fmt.Sprintf("robin+%s@example.com", o.number) }
+
+// Lines are the SKUs of order n and how many pieces of each.
+func (o Orders) Lines(n int) (skus []string, pieces []int64) {
+	for _, l := range o.order(n).lines {
+		skus, pieces = append(skus, l.sku), append(pieces, l.quantity)
+	}
+	return skus, pieces
+}
