@@ -80,6 +80,10 @@ type EnvironChecker interface {
 	CheckEnviron(environ map[string]string) error
 }
 
+// Read fills a service's config from an environment as the host does, and checks it: for tools that have to know how a
+// service is set.
+func Read(environ map[string]string, config any) error { return read(environ, config) }
+
 func read(environ map[string]string, config any) error {
 	err := env.ParseWithOptions(config, env.Options{Environment: present(environ)})
 	var all env.AggregateError

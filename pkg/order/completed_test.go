@@ -68,3 +68,22 @@ func TestCompletedWhenTheLastOfItWasDelivered(t *testing.T) {
 	})
 	assert.Equal(t, noon.Add(time.Hour), s.CompletedAt(), "by the carrier's clock")
 }
+
+// What happened, happened: a parcel that left although its order was cancelled is seen to have left.
+func TestAParcelThatLeavesACancelledOrder(t *testing.T) {
+	t.Parallel()
+	cancelled := []proto.Message{
+		placed(50), &orderv1.FulfillmentReleased{Number: 1, Lines: []*orderv1.LineQuantity{{LineId: "1", Sku: "MUG", Quantity: 2}}},
+		&fulfillmentv1.LabelPurchased{ShipmentId: id.String() + "/1", Carrier: "sandbox", TrackingNumber: "SB1"},
+		&fulfillmentv1.LabelVoided{ShipmentId: id.String() + "/1"}, &orderv1.OrderCancelling{Number: 1}, &orderv1.OrderCancelled{},
+	}
+	assert.Equal(t, order.StatusCancelled, fold(t, cancelled...).Status())
+	transit := append(cancelled, &fulfillmentv1.ShipmentScanned{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: "1", Step: intakev1.ScanStep_SCAN_STEP_IN_TRANSIT}) //nolint:gocritic // longer and longer
+	s := fold(t, transit...)
+	assert.Equal(t, order.StatusShipped, s.Status())
+	assert.True(t, s.Order.Cancelled)
+	assert.Equal(t, int64(2), s.Lines()[0].Shipped)
+	assert.Zero(t, s.Lines()[0].Cancelled)
+	s = fold(t, append(transit, &fulfillmentv1.ShipmentDelivered{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: "2"})...)
+	assert.Equal(t, order.StatusDelivered, s.Status(), "and not completed: it ended otherwise")
+}

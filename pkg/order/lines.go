@@ -115,7 +115,7 @@ func (s *State) Lines() []Line {
 	if s.Order.Ended() {
 		for i := range lines {
 			lines[i].Cancelled = max(0, Add(lines[i].Ordered, -lines[i].Shipped))
-			lines[i].Allocated, lines[i].Backordered = 0, 0
+			lines[i].Allocated, lines[i].Backordered, lines[i].Released = 0, 0, lines[i].Shipped
 		}
 	}
 	return lines

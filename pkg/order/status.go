@@ -22,21 +22,20 @@ const (
 	StatusExpired         Status = "expired"
 )
 
-// Status derives the word. What the world did (shipped, delivered) outweighs what we decided, and an end outweighs all
-// that waits.
+// Status derives the word. What the world did (shipped, delivered) outweighs what we decided: a parcel that left although
+// its order was cancelled has left. Of what we decided an end outweighs all that waits.
 func (s *State) Status() Status {
-	switch {
-	case s.Order.Expired:
-		return StatusExpired
-	case s.Order.Cancelled:
-		return StatusCancelled
-	case s.Completed():
+	if s.Completed() {
 		return StatusCompleted
 	}
 	if st, ok := s.parcelStatus(); ok {
 		return st
 	}
 	switch {
+	case s.Order.Expired:
+		return StatusExpired
+	case s.Order.Cancelled:
+		return StatusCancelled
 	case s.Order.Cancelling():
 		return StatusCancelling
 	case !s.Order.Placed:

@@ -10,7 +10,7 @@ import (
 
 // Wait is one thing that an order waits for: a closed gate of the release, and what comes after it, up to the door.
 type Wait struct {
-	// Gate is placed, running, fraud, payment, stock, hold:<kind>, release, label, void, pickup, parcel or refund.
+	// Gate is placed, cancellation, fraud, payment, stock, hold:<kind>, release, label, void, pickup, parcel or refund.
 	Gate string
 	// What it waits for and who has to move, in words.
 	What string
@@ -35,11 +35,11 @@ const (
 const (
 	thenExpires = "the order expires"
 	thenHeld    = "it is held for a person"
-	thenShown   = "it counts as overdue; nothing else happens by itself"
+	thenShown   = "it is listed as overdue, and no more happens by itself"
 	thenAsked   = "a person is asked: it is held"
 	thenCarrier = "the carrier is asked what came of it"
 	thenAgain   = "it is tried again"
-	thenOurs    = "it counts as overdue: look after that service"
+	thenOurs    = "it is listed as overdue: look after that service"
 )
 
 // Overdue says that the time of whoever has to move is over.
@@ -75,6 +75,7 @@ func (s *State) gateWait(g Gate, p Patience, now time.Time) Wait {
 	case "placed":
 		w.Since, w.Until, w.Then = s.FirstRecorded, after(s.FirstRecorded, p.Person), thenShown
 	case "running":
+		w.Gate = "cancellation"
 		s.untilServiceDue(&w, p, now, HoldCancellationOverdue)
 	case "fraud":
 		s.fraudWait(&w, p, now)
@@ -117,7 +118,11 @@ func (s *State) fraudWait(w *Wait, p Patience, now time.Time) {
 
 func (s *State) paymentWait(w *Wait, p Patience) {
 	f := s.Funds()
-	if h := s.Order.standing(orderv1.HoldKind_HOLD_KIND_PAYMENT, ""); h != nil {
+	reason := HoldPaymentOverdue
+	if s.PaidElsewhere() || s.ForeignFunds() { // a person's question, whatever its hold is called
+		reason = ""
+	}
+	if h := s.Order.standing(orderv1.HoldKind_HOLD_KIND_PAYMENT, reason); h != nil {
 		w.Until, w.Then = h.Deadline, thenShown
 		return
 	}

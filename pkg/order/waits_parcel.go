@@ -138,7 +138,7 @@ func (s *State) refundWaits(p Patience) []Wait {
 	for _, g := range s.Payment.Grants {
 		if !g.Settled && g.Failed == "" {
 			waits = append(waits, Wait{
-				Gate: "refund", What: money.FromProto(g.Amount).String() + " to go back" + because(g.Reason), Who: "the payment provider",
+				Gate: "refund", What: money.FromProto(g.Amount).String() + " to be given back at the payment provider" + because(g.Reason), Who: "an operator",
 				Since: g.At, Until: after(g.At, p.Person), Then: thenShown,
 			})
 		}

@@ -25,6 +25,11 @@ var patience = order.Patience{
 	Payment: 168 * time.Hour, Person: 24 * time.Hour, Service: time.Hour, Pickup: 72 * time.Hour, Delivery: 336 * time.Hour,
 }
 
+const (
+	shown = "it is listed as overdue, and no more happens by itself"
+	ours  = "it is listed as overdue: look after that service"
+)
+
 // Events are told a minute apart, the first at noon, and whoever asks comes at the minute after the last.
 func TestWhatAnOrderWaitsFor(t *testing.T) {
 	t.Parallel()
@@ -59,42 +64,42 @@ func TestWhatAnOrderWaitsFor(t *testing.T) {
 		told []proto.Message
 		want []order.Wait // without What
 	}{
-		"the shop":                         {[]proto.Message{captured(50, "pi_1")}, []order.Wait{{Gate: "placed", Who: "the shop", Since: noon, Until: noon.Add(24 * time.Hour), Then: "it counts as overdue; nothing else happens by itself"}}},
+		"the shop":                         {[]proto.Message{captured(50, "pi_1")}, []order.Wait{{Gate: "placed", Who: "the shop", Since: noon, Until: noon.Add(24 * time.Hour), Then: shown}}},
 		"its risk":                         {[]proto.Message{placed(50), captured(50, "pi_1"), allocated}, []order.Wait{{Gate: "fraud", Who: "fraud", Since: noon, Until: minute(2 + 60), Then: "a person is asked: it is held"}}},
-		"its risk, overdue":                {[]proto.Message{placed(50), captured(50, "pi_1"), allocated, hold(operator, "service_overdue")}, []order.Wait{{Gate: "fraud", Who: "fraud", Since: noon, Until: minute(999), Then: "it counts as overdue; nothing else happens by itself"}, held("hold:operator", 3)}},
-		"a review":                         {[]proto.Message{placed(50), captured(50, "pi_1"), allocated, review, hold(kind, "score_above_limit")}, []order.Wait{{Gate: "fraud", Who: "an operator", Since: minute(3), Until: minute(999), Then: "it counts as overdue; nothing else happens by itself"}, held("hold:fraud", 4)}},
+		"its risk, overdue":                {[]proto.Message{placed(50), captured(50, "pi_1"), allocated, hold(operator, "service_overdue")}, []order.Wait{{Gate: "fraud", Who: "fraud", Since: noon, Until: minute(999), Then: shown}, held("hold:operator", 3)}},
+		"a review":                         {[]proto.Message{placed(50), captured(50, "pi_1"), allocated, review, hold(kind, "score_above_limit")}, []order.Wait{{Gate: "fraud", Who: "an operator", Since: minute(3), Until: minute(999), Then: shown}, held("hold:fraud", 4)}},
 		"money":                            {[]proto.Message{placed(50), allocated}, []order.Wait{{Gate: "fraud", Who: "the customer", Since: noon, Until: noon.Add(168 * time.Hour), Then: "the order expires"}, {Gate: "payment", Who: "the customer", Since: noon, Until: noon.Add(168 * time.Hour), Then: "the order expires"}}},
 		"the rest of it":                   {[]proto.Message{placed(50), captured(20, "pi_1"), cleared, allocated}, []order.Wait{{Gate: "payment", Who: "the customer", Since: noon, Until: noon.Add(168 * time.Hour), Then: "it is held for a person"}}},
 		"a capture":                        {[]proto.Message{placed(50), &paymentv1.PaymentAuthorized{Movement: captured(50, "pi_1").GetMovement()}, cleared, allocated}, []order.Wait{{Gate: "payment", Who: "the shop", Since: noon, Until: noon.Add(168 * time.Hour), Then: "it is held for a person"}}},
 		"a bank":                           {with(ready, disputed(50, intakev1.DisputeStep_DISPUTE_STEP_OPENED)), []order.Wait{{Gate: "payment", Who: "the bank", Since: noon, Until: noon.Add(168 * time.Hour), Then: "it is held for a person"}}},
-		"money, overdue":                   {[]proto.Message{placed(50), captured(20, "pi_1"), cleared, allocated, hold(payment, "payment_overdue")}, []order.Wait{{Gate: "payment", Who: "the customer", Since: noon, Until: minute(999), Then: "it counts as overdue; nothing else happens by itself"}, held("hold:payment", 4)}},
+		"money, overdue":                   {[]proto.Message{placed(50), captured(20, "pi_1"), cleared, allocated, hold(payment, "payment_overdue")}, []order.Wait{{Gate: "payment", Who: "the customer", Since: noon, Until: minute(999), Then: shown}, held("hold:payment", 4)}},
 		"money, a person waits":            {[]proto.Message{placed(50), captured(20, "pi_1"), cleared, allocated, hold(payment, "payment_overdue"), &orderv1.HoldReleased{Kind: payment, HoldReason: "payment_overdue", By: "anna"}}, []order.Wait{{Gate: "payment", Who: "the customer", Since: noon, Then: "a person let it wait for as long as that takes"}}},
 		"stock":                            {[]proto.Message{placed(50), captured(50, "pi_1"), cleared, short}, []order.Wait{{Gate: "stock", Who: "the warehouse", Since: minute(3), Until: minute(500), Then: "it is held for a person"}}},
-		"stock, overdue":                   {[]proto.Message{placed(50), captured(50, "pi_1"), cleared, short, hold(stock, "backorder_overdue")}, []order.Wait{{Gate: "stock", Who: "the warehouse", Since: minute(3), Until: minute(999), Then: "it counts as overdue; nothing else happens by itself"}, held("hold:stock", 4)}},
+		"stock, overdue":                   {[]proto.Message{placed(50), captured(50, "pi_1"), cleared, short, hold(stock, "backorder_overdue")}, []order.Wait{{Gate: "stock", Who: "the warehouse", Since: minute(3), Until: minute(999), Then: shown}, held("hold:stock", 4)}},
 		"its reservation":                  {[]proto.Message{placed(50), captured(50, "pi_1"), cleared}, []order.Wait{{Gate: "stock", Who: "inventory", Since: noon, Until: minute(2 + 60), Then: "a person is asked: it is held"}}},
 		"its address":                      {with(ready, hold(orderv1.HoldKind_HOLD_KIND_ADDRESS, "no_address")), []order.Wait{held("hold:address", 4)}},
-		"its release":                      {ready, []order.Wait{{Gate: "release", Who: "orders", Since: minute(3), Until: minute(3 + 60), Then: "it counts as overdue: look after that service"}}},
-		"nothing to ship":                  {[]proto.Message{digital, captured(50, "pi_1"), cleared}, []order.Wait{{Gate: "release", Who: "orders", Since: minute(2), Until: minute(2 + 60), Then: "it counts as overdue: look after that service"}}},
-		"its label":                        {released, []order.Wait{{Gate: "label", Who: "fulfillment", Since: minute(4), Until: minute(4 + 60), Then: "it counts as overdue: look after that service"}}},
+		"its release":                      {ready, []order.Wait{{Gate: "release", Who: "orders", Since: minute(3), Until: minute(3 + 60), Then: ours}}},
+		"nothing to ship":                  {[]proto.Message{digital, captured(50, "pi_1"), cleared}, []order.Wait{{Gate: "release", Who: "orders", Since: minute(2), Until: minute(2 + 60), Then: ours}}},
+		"its label":                        {released, []order.Wait{{Gate: "label", Who: "fulfillment", Since: minute(4), Until: minute(4 + 60), Then: ours}}},
 		"the carrier's answer":             {with(released, started), []order.Wait{{Gate: "label", Who: "the carrier", Since: minute(4), Until: minute(8), Then: "the carrier is asked what came of it"}}},
 		"another attempt":                  {with(released, started, failed(minute(9))), []order.Wait{{Gate: "label", Who: "the carrier", Since: minute(4), Until: minute(9), Then: "it is tried again"}}},
-		"a carrier that is down for hours": {with(released, started, failed(minute(9999))), []order.Wait{{Gate: "label", Who: "the carrier", Since: minute(4), Until: minute(4 + 60), Then: "it counts as overdue: look after that service"}}},
+		"a carrier that is down for hours": {with(released, started, failed(minute(9999))), []order.Wait{{Gate: "label", Who: "the carrier", Since: minute(4), Until: minute(4 + 60), Then: ours}}},
 		"a person, as it failed":           {with(released, started, &fulfillmentv1.LabelPurchaseFailed{ShipmentId: parcel, Final: true}, hold(operator, "label_failed")), []order.Wait{held("hold:operator", 7)}},
 		"and another try":                  {with(released, started, &fulfillmentv1.LabelPurchaseFailed{ShipmentId: parcel, Final: true}, hold(operator, "label_failed"), &fulfillmentv1.LabelPurchaseStarted{ShipmentId: parcel, Attempt: 2, InFlightUntil: timestamp(minute(20))}), []order.Wait{held("hold:operator", 7), {Gate: "label", Who: "the carrier", Since: minute(4), Until: minute(20), Then: "the carrier is asked what came of it"}}},
-		"the first scan":                   {with(released, label), []order.Wait{{Gate: "pickup", Who: "the carrier", Since: minute(5), Until: minute(5).Add(72 * time.Hour), Then: "it counts as overdue; nothing else happens by itself"}}},
+		"the first scan":                   {with(released, label), []order.Wait{{Gate: "pickup", Who: "the carrier", Since: minute(5), Until: minute(5).Add(72 * time.Hour), Then: shown}}},
 		"its label taken back":             {with(released, label, hold(operator, "operator"), &fulfillmentv1.LabelVoidStarted{ShipmentId: parcel, InFlightUntil: timestamp(minute(9))}), []order.Wait{held("hold:operator", 6), {Gate: "void", Who: "the carrier", Until: minute(9), Then: "the carrier is asked again"}}},
-		"another release":                  {with(released, label, &fulfillmentv1.LabelVoidStarted{ShipmentId: parcel}, &fulfillmentv1.LabelVoided{ShipmentId: parcel}), []order.Wait{{Gate: "release", Who: "orders", Since: minute(7), Until: minute(7 + 60), Then: "it counts as overdue: look after that service"}}},
-		"the door":                         {with(released, label, transit), []order.Wait{{Gate: "parcel", Who: "the carrier", Since: minute(6), Until: minute(6).Add(336 * time.Hour), Then: "it counts as overdue; nothing else happens by itself"}}},
-		"the door, and the bank":           {with(released, label, transit, disputed(50, intakev1.DisputeStep_DISPUTE_STEP_OPENED)), []order.Wait{{Gate: "parcel", Who: "the carrier", Since: minute(6), Until: minute(6).Add(336 * time.Hour), Then: "it counts as overdue; nothing else happens by itself"}}},
-		"a lost parcel":                    {with(released, label, transit, &fulfillmentv1.ShipmentLost{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: "9"}), []order.Wait{{Gate: "parcel", Who: "an operator", Since: minute(7), Until: minute(7).Add(24 * time.Hour), Then: "it counts as overdue; nothing else happens by itself"}}},
-		"a parcel that comes back":         {with(released, label, transit, scan(intakev1.ScanStep_SCAN_STEP_RETURNED)), []order.Wait{{Gate: "parcel", Who: "an operator", Since: minute(7), Until: minute(7).Add(24 * time.Hour), Then: "it counts as overdue; nothing else happens by itself"}}},
+		"another release":                  {with(released, label, &fulfillmentv1.LabelVoidStarted{ShipmentId: parcel}, &fulfillmentv1.LabelVoided{ShipmentId: parcel}), []order.Wait{{Gate: "release", Who: "orders", Since: minute(7), Until: minute(7 + 60), Then: ours}}},
+		"the door":                         {with(released, label, transit), []order.Wait{{Gate: "parcel", Who: "the carrier", Since: minute(6), Until: minute(6).Add(336 * time.Hour), Then: shown}}},
+		"the door, and the bank":           {with(released, label, transit, disputed(50, intakev1.DisputeStep_DISPUTE_STEP_OPENED)), []order.Wait{{Gate: "parcel", Who: "the carrier", Since: minute(6), Until: minute(6).Add(336 * time.Hour), Then: shown}}},
+		"a lost parcel":                    {with(released, label, transit, &fulfillmentv1.ShipmentLost{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: "9"}), []order.Wait{{Gate: "parcel", Who: "an operator", Since: minute(7), Until: minute(7).Add(24 * time.Hour), Then: shown}}},
+		"a parcel that comes back":         {with(released, label, transit, scan(intakev1.ScanStep_SCAN_STEP_RETURNED)), []order.Wait{{Gate: "parcel", Who: "an operator", Since: minute(7), Until: minute(7).Add(24 * time.Hour), Then: shown}}},
 		"lost, and its money went back":    {with(released, label, transit, &fulfillmentv1.ShipmentLost{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: "9"}, refunded(50, "re_1", "pi_1")), nil},
-		"what was ordered since it left":   {with(released, label, transit, hold(orderv1.HoldKind_HOLD_KIND_EDIT, "edited_after_shipping")), []order.Wait{held("hold:edit", 7), {Gate: "parcel", Who: "the carrier", Since: minute(6), Until: minute(6).Add(336 * time.Hour), Then: "it counts as overdue; nothing else happens by itself"}}},
+		"what was ordered since it left":   {with(released, label, transit, hold(orderv1.HoldKind_HOLD_KIND_EDIT, "edited_after_shipping")), []order.Wait{held("hold:edit", 7), {Gate: "parcel", Who: "the carrier", Since: minute(6), Until: minute(6).Add(336 * time.Hour), Then: shown}}},
 		"delivered":                        {with(released, label, transit, scan(intakev1.ScanStep_SCAN_STEP_DELIVERED)), nil},
-		"its cancellation":                 {with(released, &orderv1.OrderCancelling{Number: 1}), []order.Wait{{Gate: "running", Who: "our services", Since: minute(5), Until: minute(5 + 60), Then: "a person is asked: it is held"}}},
-		"its cancellation, overdue":        {with(released, &orderv1.OrderCancelling{Number: 1}, hold(operator, "cancellation_overdue")), []order.Wait{{Gate: "running", Who: "our services", Since: minute(5), Until: minute(999), Then: "it counts as overdue; nothing else happens by itself"}, held("hold:operator", 6)}},
+		"its cancellation":                 {with(released, &orderv1.OrderCancelling{Number: 1}), []order.Wait{{Gate: "cancellation", Who: "our services", Since: minute(5), Until: minute(5 + 60), Then: "a person is asked: it is held"}}},
+		"its cancellation, overdue":        {with(released, &orderv1.OrderCancelling{Number: 1}, hold(operator, "cancellation_overdue")), []order.Wait{{Gate: "cancellation", Who: "our services", Since: minute(5), Until: minute(999), Then: shown}, held("hold:operator", 6)}},
 		"cancelled":                        {with(released, &orderv1.OrderCancelling{Number: 1}, &orderv1.OrderCancelled{}), nil},
-		"cancelled, and its money":         {with(released, &orderv1.OrderCancelling{Number: 1}, &orderv1.OrderCancelled{}, &paymentv1.RefundGranted{GrantId: "cancelled", Names: []string{"pi_1"}, Amount: usd(50), Reason: "cancelled"}), []order.Wait{{Gate: "refund", Who: "the payment provider", Since: minute(7), Until: minute(7).Add(24 * time.Hour), Then: "it counts as overdue; nothing else happens by itself"}}},
+		"cancelled, and its money":         {with(released, &orderv1.OrderCancelling{Number: 1}, &orderv1.OrderCancelled{}, &paymentv1.RefundGranted{GrantId: "cancelled", Names: []string{"pi_1"}, Amount: usd(50), Reason: "cancelled"}), []order.Wait{{Gate: "refund", Who: "an operator", Since: minute(7), Until: minute(7).Add(24 * time.Hour), Then: shown}}},
 		"imported":                         {[]proto.Message{&orderv1.OrderPlaced{Description: placed(50).GetDescription(), Historic: true}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +124,7 @@ func TestWhatAnOrderWaitsFor(t *testing.T) {
 func held(gate string, placed int) order.Wait {
 	return order.Wait{
 		Gate: gate, Who: "an operator", Since: noon.Add(time.Duration(placed) * time.Minute), Until: noon.Add(999 * time.Minute),
-		Then: "it counts as overdue; nothing else happens by itself",
+		Then: shown,
 	}
 }
 

@@ -37,6 +37,8 @@ type Running struct {
 	PID         int    `json:"pid"`
 	// Secrets are the webhook secrets of the sandbox, by source; only under --sandbox, where they protect nothing.
 	Secrets map[string]string `json:"secrets,omitempty"`
+	// Deadlines are the settings that say how long somebody may take, as they are in force.
+	Deadlines map[string]string `json:"deadlines"`
 	// Shops are the settings that say which shop the accounts of a payment provider belong to: deliveries that are read
 	// again have to be read as the ingress read them.
 	Shops map[string]string `json:"shops"`

@@ -3,7 +3,6 @@ package orderctl
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +46,7 @@ type reasons struct {
 	Status   string        `json:"status"`
 	AsOf     string        `json:"as_of,omitempty"`
 	Sentence string        `json:"sentence"`
+	Waits    []orderWait   `json:"waits"`
 	Gates    []gateView    `json:"gates"`
 	Helps    []string      `json:"helps,omitempty"`
 	Unread   []unreadView  `json:"quarantined,omitempty"`
@@ -69,7 +69,11 @@ type gateView struct {
 
 func why(c *cobra.Command, s *system, f found, m moment) error {
 	o, events, err := rewind(f.id, f.events, m)
-	r := reasons{ID: f.id.String(), AsOf: m.words()}
+	r := reasons{ID: f.id.String(), AsOf: m.words(), Waits: []orderWait{}}
+	at := now(c.Context())
+	if !m.isNow() {
+		at = m.at
+	}
 	switch {
 	case errors.Is(err, order.ErrGap):
 		r.Status, r.Sentence = "stuck", "It cannot be folded, and so nobody decides about it: "+err.Error()+"."
@@ -78,23 +82,21 @@ func why(c *cobra.Command, s *system, f found, m moment) error {
 	case len(events) == 0:
 		return fmt.Errorf("nothing was known of %s %s", f.id, m.words())
 	default:
-		r.Name, r.Status, r.Gates = nameOf(o), string(o.Status()), gatesOf(o)
-		r.Sentence = sentenceOf(o, r.Gates)
-		if m.isNow() {
-			r.Helps = helpsOf(r.Name, o)
+		patience, err := s.patience()
+		if err != nil {
+			return err
 		}
+		r.Name, r.Status, r.Gates, r.Waits = nameOf(o), string(o.Status()), gatesOf(o), waitsOf(o, patience, at)
+		r.Sentence = sentenceOf(o, r.Waits)
 	}
 	if m.isNow() {
 		if err := s.surroundings(c, f, o, &r); err != nil {
 			return err
 		}
+		r.Helps = helpsOf(r.Name, o, &r)
 	}
 	if wantsJSON(c) {
 		return printJSON(c, r)
-	}
-	at := now(c.Context())
-	if !m.isNow() {
-		at = m.at
 	}
 	return r.print(&printer{w: c.OutOrStdout()}, at)
 }
@@ -109,25 +111,33 @@ func gatesOf(o *order.State) []gateView {
 	return views
 }
 
-// sentenceOf is where the order stands, in one sentence.
-func sentenceOf(o *order.State, gates []gateView) string {
+// sentenceOf is where the order stands, in a sentence or two.
+func sentenceOf(o *order.State, waits []orderWait) string {
+	overdue := 0
+	for _, w := range waits {
+		if w.Overdue {
+			overdue++
+		}
+	}
+	return standing(o, waits) + when(overdue > 0, " Overdue: "+count(overdue, "wait")+".")
+}
+
+func standing(o *order.State, waits []orderWait) string {
+	parcel := parcelSentence(o)
 	switch {
 	case o.Order.Historic:
 		return "It was imported from the past and waits for nothing."
-	case o.Order.Expired:
-		return "It expired at " + clockTime(o.Order.ClosedAt) + " UTC and waits for nothing."
-	case o.Order.Cancelled:
-		return "It was cancelled at " + clockTime(o.Order.ClosedAt) + " UTC" + because(o.Order.Cancellation.Reason) + ". It waits for nothing."
-	}
-	if s := parcelSentence(o); s != "" {
-		return s
-	}
-	if o.Completed() {
+	case o.Order.Ended():
+		return ending(o) + when(parcel != "", " But "+strings.ToLower(parcel[:min(1, len(parcel))])+parcel[min(1, len(parcel)):]) +
+			when(parcel == "" && len(waits) == 0, " It waits for nothing.")
+	case parcel != "":
+		return parcel
+	case o.Completed():
 		return "It was completed at " + clockTime(o.CompletedAt()) + " UTC and waits for nothing."
 	}
 	closed := 0
-	for _, g := range gates {
-		if !g.Open {
+	for _, w := range waits {
+		if !behindTheRelease[w.Gate] {
 			closed++
 		}
 	}
@@ -135,6 +145,20 @@ func sentenceOf(o *order.State, gates []gateView) string {
 		return "It waits at " + count(closed, "gate") + "."
 	}
 	return onItsWay(o)
+}
+
+// behindTheRelease are what an order waits for that no gate of the release keeps back.
+var behindTheRelease = map[string]bool{"release": true, "label": true, "void": true, "pickup": true, "parcel": true, "refund": true}
+
+func ending(o *order.State) string {
+	if o.Order.Expired {
+		return "It expired at " + clockTime(o.Order.ClosedAt) + " UTC."
+	}
+	reason := ""
+	if c := o.Order.Cancellation; c != nil { // an import is cancelled without being asked for
+		reason = c.Reason
+	}
+	return "It was cancelled at " + clockTime(o.Order.ClosedAt) + " UTC" + because(reason) + "."
 }
 
 // parcelSentence is for orders that have left: one sentence says it all.
@@ -209,11 +233,7 @@ func (r reasons) print(p *printer, at time.Time) error {
 	p.line("Order %s is %s%s.", name, plain(r.Status), when(r.AsOf != "", ", "+r.AsOf))
 	p.line("%s", r.Sentence)
 	var rows [][]string
-	closed := slices.DeleteFunc(slices.Clone(r.Gates), func(g gateView) bool { return g.Open || g.Who == "nobody" })
-	for _, g := range closed {
-		rows = append(rows, []string{g.Name, g.WaitsFor, g.Who, since(g.Since, at), until(g.Deadline, at)})
-	}
-	p.rows("Waits for", []string{"GATE", "WHAT", "WHO HAS TO MOVE", "SINCE", "UNTIL"}, rows)
+	p.waits(r.Waits, at)
 	if len(r.Helps) > 0 {
 		p.line("")
 		p.line("What helps")

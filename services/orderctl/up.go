@@ -131,7 +131,7 @@ func (f *upFlags) services() []host.Service {
 func (f *upFlags) whenReady(ctx context.Context, ground *local.Ground, out io.Writer) error {
 	run := Running{
 		IngressURL: ground.URL("ingress"), AdminURL: ground.URL("admin"), DatabaseURL: ground.DatabaseURL, NATSURL: ground.NATSURL,
-		PID: os.Getpid(), Secrets: ground.Secrets(), Shops: shopsIn(ground.HostOptions().Environ),
+		PID: os.Getpid(), Secrets: ground.Secrets(), Deadlines: deadlinesIn(ground.HostOptions().Environ), Shops: shopsIn(ground.HostOptions().Environ),
 	}
 	if f.Sandbox {
 		run.MailboxURL = ground.URL("sandbox")
