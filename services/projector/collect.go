@@ -118,25 +118,43 @@ func (c *collector) offer(ctx context.Context, b *bell) bool {
 	}
 }
 
-// loop takes what is there, up to a batch, and projects it; with nothing there it waits.
+// breathMost bounds the pause between two turns: it is how much later a row may show what happened.
+const breathMost = 100 * time.Millisecond
+
+// loop takes what is there, up to a batch, and projects it; with nothing there it waits. After a turn it takes a breath
+// as long as the turn was: an order moves a dozen times within a second, and is written once for what comes meanwhile.
 func (c *collector) loop(ctx, work context.Context) {
+	var rested time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case first := <-c.inbox:
-			c.handle(work, ctx.Done(), c.fill(first))
+			batch := c.fill(ctx, first, time.Until(rested))
+			began := time.Now()
+			c.handle(work, ctx.Done(), batch)
+			rested = time.Now().Add(min(time.Since(began), breathMost))
 		}
 	}
 }
 
-func (c *collector) fill(first *bell) []*bell {
+// fill makes a batch of what is there, and of what comes within a pause.
+func (c *collector) fill(ctx context.Context, first *bell, pause time.Duration) []*bell {
 	batch := []*bell{first}
+	enough := time.After(pause)
 	for len(batch) < batchMost {
 		select {
 		case b := <-c.inbox:
 			batch = append(batch, b)
+			continue
 		default:
+		}
+		select {
+		case b := <-c.inbox:
+			batch = append(batch, b)
+		case <-enough:
+			return batch
+		case <-ctx.Done():
 			return batch
 		}
 	}
