@@ -229,25 +229,20 @@ func (r *Reactor) loop(ctx, work context.Context) {
 // fill makes a batch of what is there, and of what comes within a pause.
 func (r *Reactor) fill(ctx context.Context, first *item, pause time.Duration) []*item {
 	batch := []*item{first}
-	if pause > 0 {
-		timer := time.NewTimer(pause)
-		defer timer.Stop()
-		for waiting := true; waiting && len(batch) < batchMost; {
-			select {
-			case it := <-r.inbox:
-				batch = append(batch, it)
-			case <-timer.C:
-				waiting = false
-			case <-ctx.Done():
-				waiting = false
-			}
-		}
-	}
+	enough := time.After(pause)
 	for len(batch) < batchMost {
 		select {
 		case it := <-r.inbox:
 			batch = append(batch, it)
+			continue
 		default:
+		}
+		select {
+		case it := <-r.inbox:
+			batch = append(batch, it)
+		case <-enough:
+			return batch
+		case <-ctx.Done():
 			return batch
 		}
 	}
