@@ -38,6 +38,8 @@ func handedOver(w *Work) {
 // recorded lately, so that none is made again by a plan that did not see the answer.
 type pool struct {
 	slots chan struct{}
+	// open bounds the calls whose answers are not recorded: a process that dies makes those once more.
+	open chan struct{}
 
 	mu       sync.Mutex
 	underWay map[string][]*errand // who waits for the call
@@ -55,8 +57,16 @@ type answered struct {
 // latelyFor is how long an answer is remembered: far longer than any plan takes from reading to calling.
 const latelyFor = 10 * time.Minute
 
+// openMost is how many calls for each worker may be made and not recorded: enough to keep the workers busy while
+// answers are written together, and no more, also when the database is away and nothing can be recorded.
+const openMost = 16
+
 func newPool(workers int) *pool {
-	return &pool{slots: make(chan struct{}, max(workers, 1)), underWay: map[string][]*errand{}, lately: map[string]answered{}}
+	workers = max(workers, 1)
+	return &pool{
+		slots: make(chan struct{}, workers), open: make(chan struct{}, workers*openMost),
+		underWay: map[string][]*errand{}, lately: map[string]answered{},
+	}
 }
 
 // join lets the errands wait for their calls, and says which of these are to be made by whoever asks: the others are
@@ -148,6 +158,7 @@ func (r *Reactor) call(o *order.State, requests []Request, errands ...*errand) b
 				r.over(r.calls.leave(keys[i], 0, time.Time{}), nil, true)
 				return
 			}
+			defer func() { <-r.calls.open }()
 			r.doAndRecord(keys[i], o, requests[i])
 		})
 	}
@@ -162,9 +173,15 @@ func (r *Reactor) begin() bool {
 	default:
 	}
 	select {
+	case r.calls.open <- struct{}{}:
+	case <-r.stopping:
+		return false
+	}
+	select {
 	case r.calls.slots <- struct{}{}:
 		return true
 	case <-r.stopping:
+		<-r.calls.open
 		return false
 	}
 }

@@ -106,6 +106,37 @@ func TestTheSameCallIsUnderWayOnce(t *testing.T) {
 	assert.Equal(t, []string{"RefundGranted", "RefundSettled"}, w.payments(1))
 }
 
+// A process that dies makes once more what it called and did not record, so that must not grow with what waits.
+func TestNoMoreIsCalledThanCanBeRecorded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const workers, orders = 2, 100
+	var made atomic.Int32
+	recorded := make(chan struct{})
+	record := sync.OnceFunc(func() { close(recorded) })
+	w.start(calling(grants("g1"), reactor.Calls{
+		Workers: workers,
+		Do: func(context.Context, *order.State, reactor.Request) (any, error) {
+			made.Add(1)
+			return nil, nil
+		},
+		Record: func(o *order.State, r reactor.Request, answer any, err error, now time.Time) (reactor.Decision, error) {
+			<-recorded // the database is slow, or away
+			return settles(o, r, answer, err, now)
+		},
+	}), quick)
+	t.Cleanup(record) // before the loop is stopped, which waits for what is in hand
+	for n := range orders {
+		w.command(n, fmt.Sprint("refund", n))
+	}
+	w.eventually("all are in hand", func() bool { return w.unacked() >= orders && made.Load() >= workers*16 })
+	assert.Never(t, func() bool { return made.Load() > workers*16 }, 300*time.Millisecond, 10*time.Millisecond, "the rest waits")
+	record()
+	w.eventually("all were called", func() bool { return made.Load() == orders })
+	w.settled()
+	assert.Equal(t, []string{"RefundGranted", "RefundSettled"}, w.payments(orders-1))
+}
+
 func TestAPlanWhoseProcessDiedIsCalledWithTheSameKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
