@@ -240,6 +240,10 @@ func TestLinesOfACancelledOrder(t *testing.T) {
 		&orderv1.OrderCancelling{Number: 1}, &orderv1.OrderCancelled{}).Lines()
 	assert.Equal(t, int64(2), lines[0].Cancelled)
 	assert.Zero(t, lines[0].Allocated)
+	lines = fold(t, placed(50), &orderv1.FulfillmentReleased{Number: 1, Lines: []*orderv1.LineQuantity{{LineId: "1", Sku: "MUG", Quantity: 2}}},
+		&orderv1.OrderCancelling{Number: 1}, &orderv1.OrderCancelled{}).Lines()
+	assert.Equal(t, int64(2), lines[0].Cancelled)
+	assert.Zero(t, lines[0].Released, "whether it was released before is history")
 }
 
 func TestAVoidedLabelThatIsUsedAllTheSame(t *testing.T) {

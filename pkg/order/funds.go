@@ -127,12 +127,18 @@ func (p *Payment) given(currency string) int64 {
 // givenBeside is given where both accounts are added up already.
 func (p *Payment) givenBeside(known, told side, currency string) int64 {
 	given := max(known.given, told.given)
-	for _, g := range p.Grants {
-		if g.Failed == "" && g.Amount.GetCurrency() == currency {
-			given = max(given, g.total)
+	for i := range p.Grants {
+		if g := &p.Grants[i]; g.Failed == "" && g.Amount.GetCurrency() == currency {
+			given = max(given, p.totalOf(g))
 		}
 	}
 	return given
+}
+
+// toldGiven is what shops say went back of all payments.
+func (p *Payment) toldGiven(currency string) int64 {
+	_, told := p.sides(currency)
+	return told.given
 }
 
 // ForeignFunds says that money came in a currency that is not the order's: never added, always a question until it went

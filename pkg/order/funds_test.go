@@ -10,6 +10,8 @@ import (
 
 	"github.com/orderflow/orderflow/pkg/order"
 
+	"github.com/orderflow/orderflow/pkg/event"
+
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
 	paymentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/payment/v1"
@@ -272,4 +274,16 @@ func TestForeignMoneyThatWentBackIsNoQuestion(t *testing.T) {
 	part := refunded(20, "re_1", "pi_1")
 	part.Amount = euros(20)
 	assert.True(t, fold(t, placed(50), paid, part).ForeignFunds())
+}
+
+// What two grants come to is what both of them give. If one fails, the other gives what it gives.
+func TestAGrantThatFailsIsNotInTheNextOnesTotal(t *testing.T) {
+	t.Parallel()
+	s := fold(t, placed(50), captured(50, "pi_1"), captured(20, "pi_2"), granted(50, "pi_1"), granted(20, "pi_2"))
+	assert.Equal(t, int64(70), s.Funds().Given())
+	s = s.With(event.Payment, event.New{Message: &paymentv1.RefundFailed{GrantId: "grant:pi_1", Reason: "disputed"}})
+	assert.Equal(t, int64(20), s.Funds().Given())
+	s = fold(t, placed(50), captured(50, "pi_1"), captured(20, "pi_2"), refundedByShop(30, "tx_1"), granted(10, "pi_1"), granted(20, "pi_2"),
+		&paymentv1.RefundFailed{GrantId: "grant:pi_1", Reason: "disputed"})
+	assert.Equal(t, int64(50), s.Funds().Given(), "what the shop gave back stays")
 }

@@ -107,8 +107,9 @@ type Grant struct {
 	// decided, and this.
 	Until int64
 	// total is what will have gone back of all payments then: what a shop gave back under names of its own counts
-	// beside this, and not as this.
-	total int64
+	// beside this, and not as this. It stands while the grants of beside do, and never falls below least.
+	total, least int64
+	beside       []string
 	// Settled and Failed are what became of it last; neither while it is open.
 	Settled bool
 	Failed  string
@@ -163,6 +164,7 @@ func (p *Payment) applyGrant(e event.Recorded) {
 			p.Grants = append(p.Grants, Grant{
 				ID: m.GetGrantId(), Names: m.GetNames(), Amount: m.GetAmount(), Reason: m.GetReason(), At: e.RecordedAt,
 				Until: Add(p.givenOf(m.GetNames(), currency), amount), total: Add(p.given(currency), amount),
+				least: Add(p.toldGiven(currency), amount), beside: p.standing(currency),
 			})
 		}
 	case *paymentv1.RefundSettled:
@@ -174,6 +176,28 @@ func (p *Payment) applyGrant(e event.Recorded) {
 			g.Settled, g.Failed = false, cmp.Or(m.GetReason(), m.GetCode(), "failed")
 		}
 	}
+}
+
+// standing are the grants of a currency that did not fail.
+func (p *Payment) standing(currency string) (ids []string) {
+	for _, g := range p.Grants {
+		if g.Failed == "" && g.Amount.GetCurrency() == currency {
+			ids = append(ids, g.ID)
+		}
+	}
+	return ids
+}
+
+// totalOf is what will have gone back of all payments once a grant is carried out, as it is known by now: other grants
+// that stood when it was decided may have failed since.
+func (p *Payment) totalOf(g *Grant) int64 {
+	total := g.total
+	for _, id := range g.beside {
+		if other := p.Grant(id); other != nil && other.Failed != "" {
+			total = Add(total, -other.Amount.GetMinorUnits())
+		}
+	}
+	return max(total, g.least)
 }
 
 func (p *Payment) givenOf(names []string, currency string) int64 {
