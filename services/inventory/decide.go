@@ -73,10 +73,10 @@ func longestWaiting(a, b *result) int {
 }
 
 // wants says that an order's claim is to be looked at: it runs, and no parcel of it is on its way out. While there is
-// a label, what is in the parcel is what was reserved; an edit moves stock once the label is void.
+// a label, what is in the parcel is what was reserved; an edit moves stock once the label is void. An order that is
+// completed since nothing of it is to be shipped any more gives back what was reserved before.
 func (c Config) wants(o *order.State) bool {
-	return o.Order.Placed && !o.Order.Historic && !o.Order.Cancelling() && !o.Order.Ended() && !o.Completed() &&
-		!o.Fulfillment.Labelled()
+	return o.Order.Placed && !o.Order.Historic && !o.Order.Cancelling() && !o.Order.Ended() && !o.Fulfillment.Labelled()
 }
 
 // ended ends an order's claim if it has shipped, was cancelled, or is over. It says whether one of these is so.
