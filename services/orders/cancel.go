@@ -45,7 +45,9 @@ func (r Rules) ask(d *draft, by, reason string) {
 }
 
 // mustStop starts the same conversation by itself: fraud rejected the order, all its money went back, the bank took it
-// back after the release, or nobody paid in time. It does nothing once a parcel has left.
+// back for good, or nobody paid in time. It does nothing once a parcel has left. A dispute that is still open closes the
+// gate of the payment, which voids the label, and no more: whether it is told before or after the release, and before or
+// after its end, must not decide what becomes of the order.
 func (r Rules) mustStop(d *draft) bool {
 	if d.state.Fulfillment.Shipped() {
 		return false
@@ -71,8 +73,8 @@ func (r Rules) reasonsToStop(d *draft) []reasonToStop {
 	switch {
 	case f.GivenBack() && f.Refunded >= f.Captured:
 		reasons = append(reasons, reasonToStop{byPayment, "refunded"})
-	case o.Order.LatestRelease() != nil && (f.Disputed > 0 || f.ChargedBy > 0):
-		reasons = append(reasons, reasonToStop{byPayment, "disputed"})
+	case f.ChargedBy > 0 && f.Due() > 0:
+		reasons = append(reasons, reasonToStop{byPayment, "charged back"})
 	}
 	if r.paymentOverdue(d) && !moneyHeard(o) {
 		reasons = append(reasons, reasonToStop{byExpiry, "not paid in time"})

@@ -143,7 +143,10 @@ func TestACancellationIsAConversation(t *testing.T) {
 		"and then paid":                 {[]proto.Message{placed(), refunded(50), captured(50)}, ring, []string{"OrderCancelling"}},
 		"refunded in part":              {events(ready(), refunded(10)), ring, []string{"FulfillmentReleased"}},
 		"disputed before the release":   {events(ready(), dispute(opened)), ring, nil},
-		"disputed after the release":    {events(ready(), released(1, 2), dispute(opened)), ring, []string{"OrderCancelling"}},
+		"disputed after the release":    {events(ready(), released(1, 2), dispute(opened)), ring, nil},
+		"lost before the release":       {events(ready(), dispute(intakev1.DisputeStep_DISPUTE_STEP_LOST)), ring, []string{"OrderCancelling"}},
+		"lost after the release":        {events(ready(), released(1, 2), dispute(intakev1.DisputeStep_DISPUTE_STEP_LOST)), ring, []string{"OrderCancelling"}},
+		"lost, and paid with another":   {events(ready(), second(50), dispute(intakev1.DisputeStep_DISPUTE_STEP_LOST)), ring, []string{"FulfillmentReleased"}},
 		"charged back after it shipped": {events(ready(), released(1, 2), label("1"), scan("1"), dispute(intakev1.DisputeStep_DISPUTE_STEP_LOST)), ring, nil},
 	})
 }

@@ -171,6 +171,13 @@ func captured(minor int64) *paymentv1.PaymentCaptured {
 	}}
 }
 
+// second is another payment.
+func second(minor int64) *paymentv1.PaymentCaptured {
+	m := captured(minor)
+	m.Movement.Names = []string{"stripe:pi_2"}
+	return m
+}
+
 func refunded(minor int64) proto.Message {
 	return &paymentv1.PaymentRefunded{
 		Names: []string{"stripe:pi_1"}, Amount: usd(minor), RefundId: "re_1", Step: intakev1.RefundStep_REFUND_STEP_SETTLED, Witness: intakev1.Witness_WITNESS_PROVIDER,
