@@ -2,6 +2,7 @@ package notifier
 
 import (
 	"context"
+	"sync"
 
 	"github.com/orderflow/orderflow/pkg/reactor"
 )
@@ -16,5 +17,8 @@ type Opener = opener
 
 // Spec is the notifier as the loop runs it, with whoever carries its mails instead of a mail server.
 func Spec(c Config, seals Opener, carry Carry) reactor.Spec {
-	return (&handler{config: c, words: newWords(), vault: seals, channel: carry}).spec()
+	return (&handler{config: c, words: onceWords(), vault: seals, channel: carry}).spec()
 }
+
+// onceWords reads the templates once, for whoever makes many of these.
+var onceWords = sync.OnceValue(newWords)
