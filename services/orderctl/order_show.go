@@ -141,7 +141,7 @@ func (v orderView) print(w io.Writer, clock string) error {
 	v.goods(p)
 	v.decisions(p)
 	v.people(p)
-	p.title("Timeline (UTC)")
+	p.title("Timeline (UTC, and how long after the line before; = at the same time)")
 	p.run(func() error { return printTimeline(w, v.Timeline, clock) })
 	if v.Events != nil {
 		p.title("Events")

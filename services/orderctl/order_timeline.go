@@ -36,15 +36,32 @@ type eventView struct {
 	Data       any       `json:"data"`
 }
 
-// ordered are events as they happened by one of the clocks; ties stand as the streams do.
+// ordered are events as they happened by one of the clocks; ties stand as the streams do. The clocks of two replicas may
+// differ: by ours an event counts as recorded no earlier than the one before it in its stream.
 func ordered(events []event.Recorded, clock string) []event.Recorded {
-	events = slices.Clone(events)
-	slices.SortStableFunc(events, func(a, b event.Recorded) int {
-		return cmp.Or(timeOf(a, clock).Compare(timeOf(b, clock)),
+	type placed struct {
+		event.Recorded
+		at time.Time
+	}
+	latest := map[event.Category]time.Time{}
+	all := make([]placed, len(events))
+	for i, e := range events {
+		at := timeOf(e, clock)
+		if clock != byOccurred && at.Before(latest[e.Category]) {
+			at = latest[e.Category]
+		}
+		latest[e.Category], all[i] = at, placed{e, at}
+	}
+	slices.SortStableFunc(all, func(a, b placed) int {
+		return cmp.Or(a.at.Compare(b.at),
 			cmp.Compare(slices.Index(event.Categories[:], a.Category), slices.Index(event.Categories[:], b.Category)),
 			cmp.Compare(a.Version, b.Version))
 	})
-	return events
+	sorted := make([]event.Recorded, len(all))
+	for i, p := range all {
+		sorted[i] = p.Recorded
+	}
+	return sorted
 }
 
 func timeOf(e event.Recorded, clock string) time.Time {
@@ -64,35 +81,6 @@ func timelineOf(events []event.Recorded, clock string) []moveView {
 
 // toldLate is from when on a timeline says that something happened earlier than we heard of it.
 const toldLate = time.Minute
-
-// printTimeline draws when, how long after the first, who and what.
-func printTimeline(w io.Writer, moves []moveView, clock string) error {
-	rows := [][]string{}
-	day := ""
-	var first time.Time
-	for i, m := range moves {
-		at := m.RecordedAt
-		if clock == byOccurred {
-			at = m.OccurredAt
-		}
-		after := "+" + span(at.Sub(first))
-		if i == 0 {
-			first, after = at, ""
-		}
-		date := at.UTC().Format(time.DateOnly)
-		if date == day {
-			date = ""
-		} else {
-			day = date
-		}
-		what := m.What
-		if late := m.RecordedAt.Sub(m.OccurredAt); late >= toldLate && clock != byOccurred {
-			what += " [happened " + clockTime(m.OccurredAt) + "]"
-		}
-		rows = append(rows, []string{"  " + date, at.UTC().Format("15:04:05.000"), after, m.Who, what})
-	}
-	return table(w, rows...)
-}
 
 // eventsOf shows events as they were appended. What they hold of a person is sealed and stays so; the seal's bytes say
 // nothing to anybody and are left out.
