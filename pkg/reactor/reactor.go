@@ -18,6 +18,9 @@ import (
 // milliseconds.
 const batchMost = 256
 
+// breathMost bounds the pause between two turns: an order goes through half a dozen of them.
+const breathMost = 20 * time.Millisecond
+
 // Reactor runs one service's loop.
 type Reactor struct {
 	spec    Spec
@@ -129,9 +132,11 @@ func (r *Reactor) run(ctx context.Context) error {
 			c.Drain()
 		})
 	}
-	r.loop(ctx, work)
+	batches := bus.Batches[*item]{Inbox: r.inbox, Most: batchMost, Breath: breathMost}
+	handle := func(batch []*item) { r.handle(work, batch) }
+	batches.Each(ctx, handle)
 	helpers.Wait()
-	r.finishInbox(work)
+	batches.Rest(work, handle) // nobody adds to it any more
 	r.background.Wait()
 	last, cancel := context.WithTimeout(work, tellTimeout)
 	defer cancel()
@@ -139,18 +144,6 @@ func (r *Reactor) run(ctx context.Context) error {
 		r.deps.Log.Warn().Err(err).Msg("outbox rows are left to the sweeper")
 	}
 	return nil
-}
-
-// finishInbox handles what was queued when the loop ended. Nobody adds to it any more.
-func (r *Reactor) finishInbox(work context.Context) {
-	for {
-		select {
-		case first := <-r.inbox:
-			r.handle(work, r.fill(work, first, 0))
-		default:
-			return
-		}
-	}
 }
 
 func (r *Reactor) consume(ctx context.Context) ([]*bus.Consumption, error) {
@@ -203,50 +196,6 @@ func (r *Reactor) receive(ctx context.Context, m jetstream.Msg) {
 			return
 		}
 	}
-}
-
-// breathMost bounds the pause between two turns.
-const breathMost = 20 * time.Millisecond
-
-// loop takes what is there, up to a batch, and handles it; with nothing there it waits. After a turn it takes a breath
-// as long as the turn was: what comes meanwhile is handled together, so that the busier the machine is, the more
-// messages share a read and a transaction. A message that comes when there was nothing to do is handled at once.
-func (r *Reactor) loop(ctx, work context.Context) {
-	var rested time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case first := <-r.inbox:
-			batch := r.fill(ctx, first, time.Until(rested))
-			began := time.Now()
-			r.handle(work, batch)
-			rested = time.Now().Add(min(time.Since(began), breathMost))
-		}
-	}
-}
-
-// fill makes a batch of what is there, and of what comes within a pause.
-func (r *Reactor) fill(ctx context.Context, first *item, pause time.Duration) []*item {
-	batch := []*item{first}
-	enough := time.After(pause)
-	for len(batch) < batchMost {
-		select {
-		case it := <-r.inbox:
-			batch = append(batch, it)
-			continue
-		default:
-		}
-		select {
-		case it := <-r.inbox:
-			batch = append(batch, it)
-		case <-enough:
-			return batch
-		case <-ctx.Done():
-			return batch
-		}
-	}
-	return batch
 }
 
 // handle decides about a batch. Trouble with the database or the broker is waited out here: nothing else could be done

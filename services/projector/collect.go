@@ -21,6 +21,10 @@ import (
 // batchMost is how many bells one turn takes: 500 entities at a time measured best, and it is milliseconds of work.
 const batchMost = 500
 
+// breathMost bounds the pause between two turns: it is how much later a row may show what happened. An order moves a
+// dozen times within a second, and is written once for what comes within a pause.
+const breathMost = 100 * time.Millisecond
+
 // Trouble with the database is waited out, at first for a moment and then for longer.
 const (
 	firstPause   = 100 * time.Millisecond
@@ -81,7 +85,8 @@ func (c *collector) Run(ctx context.Context) error {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { c.sweep(ctx) })
 	helpers.Go(func() { c.watchRebuild(ctx) })
-	c.loop(ctx, context.WithoutCancel(ctx))
+	work := context.WithoutCancel(ctx)
+	bus.Batches[*bell]{Inbox: c.inbox, Most: batchMost, Breath: breathMost}.Each(ctx, func(batch []*bell) { c.handle(work, ctx.Done(), batch) })
 	consuming.Stop()
 	helpers.Wait()
 	return nil
@@ -116,49 +121,6 @@ func (c *collector) offer(ctx context.Context, b *bell) bool {
 		c.rung.done(b)
 		return false // not acked: it is delivered again
 	}
-}
-
-// breathMost bounds the pause between two turns: it is how much later a row may show what happened.
-const breathMost = 100 * time.Millisecond
-
-// loop takes what is there, up to a batch, and projects it; with nothing there it waits. After a turn it takes a breath
-// as long as the turn was: an order moves a dozen times within a second, and is written once for what comes meanwhile.
-func (c *collector) loop(ctx, work context.Context) {
-	var rested time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case first := <-c.inbox:
-			batch := c.fill(ctx, first, time.Until(rested))
-			began := time.Now()
-			c.handle(work, ctx.Done(), batch)
-			rested = time.Now().Add(min(time.Since(began), breathMost))
-		}
-	}
-}
-
-// fill makes a batch of what is there, and of what comes within a pause.
-func (c *collector) fill(ctx context.Context, first *bell, pause time.Duration) []*bell {
-	batch := []*bell{first}
-	enough := time.After(pause)
-	for len(batch) < batchMost {
-		select {
-		case b := <-c.inbox:
-			batch = append(batch, b)
-			continue
-		default:
-		}
-		select {
-		case b := <-c.inbox:
-			batch = append(batch, b)
-		case <-enough:
-			return batch
-		case <-ctx.Done():
-			return batch
-		}
-	}
-	return batch
 }
 
 // handle projects a batch and acks it. While the database is away it waits; what is not acked comes again if we are

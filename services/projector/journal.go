@@ -61,7 +61,8 @@ func (j *journal) Run(ctx context.Context) error {
 	}
 	var helpers sync.WaitGroup
 	helpers.Go(func() { j.keep(ctx) })
-	j.loop(ctx)
+	work := context.WithoutCancel(ctx)
+	bus.Batches[arrival]{Inbox: j.inbox, Most: journalMost, Breath: breathMost}.Each(ctx, func(batch []arrival) { j.handle(work, ctx.Done(), batch) })
 	consuming.Stop()
 	helpers.Wait()
 	return nil
@@ -81,26 +82,6 @@ func (j *journal) receive(ctx context.Context, m jetstream.Msg) {
 	select {
 	case j.inbox <- arrival{m, d}:
 	case <-ctx.Done(): // not acked: it is delivered again
-	}
-}
-
-func (j *journal) loop(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case first := <-j.inbox:
-			batch := []arrival{first}
-			for full := false; !full && len(batch) < journalMost; {
-				select {
-				case a := <-j.inbox:
-					batch = append(batch, a)
-				default:
-					full = true
-				}
-			}
-			j.handle(context.WithoutCancel(ctx), ctx.Done(), batch)
-		}
 	}
 }
 
