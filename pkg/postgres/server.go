@@ -69,9 +69,6 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := initialise(ctx, o.Binaries, data, account); err != nil {
 		return nil, err
 	}
-	if err := stopLeftover(ctx, data); err != nil {
-		return nil, err
-	}
 	socket, err := socketDir(data, account)
 	if err != nil {
 		return nil, err
@@ -82,11 +79,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{
 		socket: socket, options: o, data: data, account: account, logs: &tail{}, stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	if err := s.launch(); err != nil {
-		return nil, err
-	}
-	if err := s.await(ctx); err != nil {
-		s.end()
+	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
 	go s.keepRunning()
