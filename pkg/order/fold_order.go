@@ -40,9 +40,9 @@ func (o *Order) apply(e event.Recorded) {
 			o.Refusals = append(o.Refusals, *o.Cancellation)
 		}
 	case *orderv1.OrderCancelled:
-		o.Cancelled, o.ClosedAt = true, e.RecordedAt
+		o.Cancelled, o.ClosedAt, o.Holds = true, e.RecordedAt, nil // nothing is kept back any more
 	case *orderv1.OrderExpired:
-		o.Expired, o.ClosedAt = true, e.RecordedAt
+		o.Expired, o.ClosedAt, o.Holds = true, e.RecordedAt, nil
 	case *orderv1.OrderCompleted:
 		o.Completed, o.ClosedAt = true, e.RecordedAt
 	case *orderv1.PersonalDataErased:

@@ -1,6 +1,7 @@
 package order_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -244,6 +245,35 @@ func TestLinesOfACancelledOrder(t *testing.T) {
 		&orderv1.OrderCancelling{Number: 1}, &orderv1.OrderCancelled{}).Lines()
 	assert.Equal(t, int64(2), lines[0].Cancelled)
 	assert.Zero(t, lines[0].Released, "whether it was released before is history")
+	s := fold(t, placed(50), &orderv1.HoldPlaced{Kind: orderv1.HoldKind_HOLD_KIND_ADDRESS, Reason: "no_address"},
+		&orderv1.OrderCancelling{Number: 1}, &orderv1.OrderCancelled{})
+	assert.Empty(t, s.Order.Holds, "nothing is kept back any more")
+}
+
+// A release is taken back by a gate that closes, whether or not there was a label to be voided.
+func TestWhatIsReleasedMayLeave(t *testing.T) {
+	t.Parallel()
+	parcel := id.String() + "/1"
+	released := []proto.Message{
+		placed(50), captured(50, "pi_1"), &fraudv1.OrderScored{Verdict: fraudv1.Verdict_VERDICT_CLEAR},
+		&inventoryv1.StockAllocated{Allocations: []*inventoryv1.Allocation{{LineId: "1", Sku: "MUG", Location: "main", Quantity: 2}}},
+		&orderv1.FulfillmentReleased{Number: 1, Lines: []*orderv1.LineQuantity{{LineId: "1", Sku: "MUG", Quantity: 2}}},
+	}
+	label := &fulfillmentv1.LabelPurchased{ShipmentId: parcel, Carrier: "sandbox", TrackingNumber: "SB1"}
+	void := &fulfillmentv1.LabelVoided{ShipmentId: parcel}
+	for name, c := range map[string]struct {
+		told []proto.Message
+		want int64
+	}{
+		"no label yet":             {nil, 2},
+		"disputed before a label":  {[]proto.Message{disputed(50, opened)}, 0},
+		"labelled":                 {[]proto.Message{label}, 2},
+		"disputed, not yet voided": {[]proto.Message{label, disputed(50, opened)}, 2},
+		"disputed and voided":      {[]proto.Message{label, disputed(50, opened), void}, 0},
+	} {
+		s := fold(t, append(slices.Clone(released), c.told...)...)
+		assert.Equal(t, c.want, s.Lines()[0].Released, name)
+	}
 }
 
 func TestAVoidedLabelThatIsUsedAllTheSame(t *testing.T) {

@@ -23,6 +23,7 @@ type Funds struct {
 
 	given    int64
 	returned int64
+	came     int64
 }
 
 // Given is what went back or will: of each payment the larger of what happened and of what will have happened once our
@@ -35,8 +36,9 @@ func (f Funds) Returned() int64 { return f.returned }
 // Net is what is ours of the captured money after refunds, grants and disputes.
 func (f Funds) Net() int64 { return Add(f.Captured, -f.given, -f.Disputed, -f.ChargedBy) }
 
-// GivenBack says that everything that was captured went back, or will.
-func (f Funds) GivenBack() bool { return f.Captured > 0 && f.given >= f.Captured }
+// GivenBack says that everything that was captured went back, or will. What went back of a payment whose capture is
+// still to be told came, too: it is not taken for the money of another payment.
+func (f Funds) GivenBack() bool { return f.Captured > 0 && f.given >= f.came }
 
 // Ahead says that more went back, or is on its way, than was told to have come: news of a payment is late.
 func (f Funds) Ahead() bool { return Add(f.Refunded, f.Pending) > f.Captured }
@@ -66,6 +68,7 @@ func (s *State) FundsIn(currency string) Funds {
 	}
 	known, told := s.Payment.sides(currency)
 	f.Captured = max(known.captured, told.captured, s.Payment.claimed(currency))
+	f.came = max(f.Captured, known.came)
 	f.Authorized = max(known.authorized, told.authorized)
 	f.Refunded = max(known.settled, told.settled)
 	f.Pending = max(0, max(known.open, told.open)-f.Refunded)
@@ -89,11 +92,12 @@ func (s *State) FundsIn(currency string) Funds {
 }
 
 // side is one account of the money: of what providers told of, or of what shops told.
-type side struct{ authorized, captured, settled, open, given, returned int64 }
+type side struct{ authorized, captured, came, settled, open, given, returned int64 }
 
 func (s *side) add(authorized, captured, settled, open, given int64) {
 	s.authorized = Add(s.authorized, max(0, authorized-captured))
 	s.captured = Add(s.captured, captured)
+	s.came = Add(s.came, max(captured, open))
 	s.settled = Add(s.settled, settled)
 	s.open = Add(s.open, open)
 	s.given = Add(s.given, given)

@@ -287,3 +287,28 @@ func TestAGrantThatFailsIsNotInTheNextOnesTotal(t *testing.T) {
 		&paymentv1.RefundFailed{GrantId: "grant:pi_1", Reason: "disputed"})
 	assert.Equal(t, int64(50), s.Funds().Given(), "what the shop gave back stays")
 }
+
+// What went back of a payment of which nobody has told yet is not the money of another one.
+func TestARefundAheadOfItsPaymentIsNotAnotherPayments(t *testing.T) {
+	t.Parallel()
+	told := []proto.Message{placed(50), refunded(30, "re_1", "pi_1"), captured(20, "pi_2")}
+	assert.False(t, fold(t, told...).Funds().GivenBack())
+	s := fold(t, append(told, captured(30, "pi_1"))...)
+	assert.False(t, s.Funds().GivenBack())
+	assert.Equal(t, int64(30), s.Funds().Due())
+	assert.True(t, fold(t, placed(50), refunded(30, "re_1", "pi_1"), captured(30, "pi_1")).Funds().GivenBack())
+}
+
+// A grant is decided beside refunds that are on their way. If one of them fails, that money is still ours to give.
+func TestARefundThatFailsIsNotInAGrantsTotal(t *testing.T) {
+	t.Parallel()
+	pending, failed := refunded(20, "re_1", "pi_1"), refunded(20, "re_1", "pi_1")
+	pending.Step, failed.Step = intakev1.RefundStep_REFUND_STEP_PENDING, intakev1.RefundStep_REFUND_STEP_FAILED
+	s := fold(t, placed(50), captured(50, "pi_1"), pending, granted(30, "pi_1"))
+	assert.Equal(t, int64(50), s.Funds().Given())
+	s = fold(t, placed(50), captured(50, "pi_1"), pending, granted(30, "pi_1"), failed, failed)
+	assert.Equal(t, int64(30), s.Funds().Given())
+	assert.Equal(t, int64(30), s.Payment.Grants[0].Until)
+	s = fold(t, placed(50), captured(50, "pi_1"), granted(50, "pi_1"), pending, failed)
+	assert.Equal(t, int64(50), s.Funds().Given(), "decided before, without it")
+}

@@ -140,7 +140,7 @@ func (s *State) countRelease(lines []Line, at map[string]int, r Release) {
 		if !ok {
 			continue
 		}
-		if latest && (parcel == nil || !parcel.Voided) {
+		if latest && s.mayLeave(parcel) {
 			lines[i].Released = q.GetQuantity()
 		}
 		if parcel == nil {
@@ -157,4 +157,13 @@ func (s *State) countRelease(lines []Line, at map[string]int, r Release) {
 			lines[i].Returned = Add(lines[i].Returned, q.GetQuantity())
 		}
 	}
+}
+
+// mayLeave says that what was released last is free to leave: it has its label, or nothing keeps it from getting one. A
+// gate that has closed since takes the release back, whether or not there was a label to be voided.
+func (s *State) mayLeave(parcel *Shipment) bool {
+	if parcel != nil && (parcel.Voided || parcel.Active()) {
+		return !parcel.Voided
+	}
+	return len(s.Order.Holds) == 0 && !s.Order.Cancelling() && s.Fraud.Cleared() && s.FundsCover() && s.FullyAllocated()
 }

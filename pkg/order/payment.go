@@ -110,6 +110,8 @@ type Grant struct {
 	// beside this, and not as this. It stands while the grants of beside do, and never falls below least.
 	total, least int64
 	beside       []string
+	// knew is how much was told of refunds when it was decided.
+	knew int
 	// Settled and Failed are what became of it last; neither while it is open.
 	Settled bool
 	Failed  string
@@ -164,7 +166,7 @@ func (p *Payment) applyGrant(e event.Recorded) {
 			p.Grants = append(p.Grants, Grant{
 				ID: m.GetGrantId(), Names: m.GetNames(), Amount: m.GetAmount(), Reason: m.GetReason(), At: e.RecordedAt,
 				Until: Add(p.givenOf(m.GetNames(), currency), amount), total: Add(p.given(currency), amount),
-				least: Add(p.toldGiven(currency), amount), beside: p.standing(currency),
+				least: Add(p.toldGiven(currency), amount), beside: p.standing(currency), knew: len(p.Refunds),
 			})
 		}
 	case *paymentv1.RefundSettled:
@@ -236,7 +238,42 @@ func (p *Payment) refund(e event.Recorded, m *paymentv1.PaymentRefunded) {
 		Step: m.GetStep(), Names: m.GetNames(), Amount: m.GetAmount(), ID: m.GetRefundId(), Witness: m.GetWitness(),
 		Provider: m.GetProvider(), Reason: m.GetReason(), At: e.OccurredAt, key: string(m.GetReportId()), revision: m.GetRevision(),
 	}
+	if len(p.Grants) == 0 {
+		p.Refunds = supersede(p.Refunds, r)
+		return
+	}
+	before := p.backOf(r)
 	p.Refunds = supersede(p.Refunds, r)
+	if lapsed := Add(before, -p.backOf(r)); lapsed > 0 {
+		p.lapse(r, lapsed)
+	}
+}
+
+// lapse takes a refund that failed out of what grants reckon with: they were decided about what was left beside it.
+func (p *Payment) lapse(r Refund, minor int64) {
+	first := slices.IndexFunc(p.Refunds, func(told Refund) bool { return told.ID == r.ID && told.Witness == r.Witness })
+	roots := p.roots()
+	for i := range p.Grants {
+		g := &p.Grants[i]
+		if first >= g.knew || g.Amount.GetCurrency() != r.Amount.GetCurrency() {
+			continue
+		}
+		if root := roots.of(r.Names); root == "" || root == roots.of(g.Names) {
+			g.Until = max(Add(g.Until, -minor), g.Amount.GetMinorUnits())
+		}
+		g.total = max(Add(g.total, -minor), g.Amount.GetMinorUnits())
+		if r.Witness == intakev1.Witness_WITNESS_SHOP {
+			g.least = max(Add(g.least, -minor), g.Amount.GetMinorUnits())
+		}
+	}
+}
+
+// backOf is what went back, or is on its way, of the payment that a refund is of.
+func (p *Payment) backOf(r Refund) int64 {
+	if b := p.books(r.Amount.GetCurrency())[p.paymentOf()(r)]; b != nil {
+		return b.most(b.open)
+	}
+	return 0
 }
 
 func (p *Payment) dispute(e event.Recorded, m *paymentv1.PaymentDisputed) {

@@ -200,6 +200,20 @@ func TestWhatIsLeftIsGranted(t *testing.T) {
 	assert.Equal(t, "refunded", s.PaymentStatus())
 }
 
+func TestWhatWasToGoBackAndDidNotIsGranted(t *testing.T) {
+	t.Parallel()
+	pending, failed := refund(20, "re_1", "pi_1"), refund(20, "re_1", "pi_1")
+	pending.Fact.GetRefundReported().Step = intakev1.RefundStep_REFUND_STEP_PENDING
+	failed.Fact.GetRefundReported().Step = intakev1.RefundStep_REFUND_STEP_FAILED
+	told := named([]reactor.Trigger{paid(50, "pi_1"), pending, ring, failed})
+	s := live(t, given(t, placed(50)), told[:2]...)
+	s = live(t, s.With(event.Order, event.New{Message: cancelledMessage}), told[2:]...)
+	require.Len(t, s.Payment.Grants, 2)
+	assert.Equal(t, int64(30), s.Payment.Grants[0].Amount.GetMinorUnits())
+	assert.Equal(t, int64(20), s.Payment.Grants[1].Amount.GetMinorUnits())
+	assert.Zero(t, s.Funds().Net())
+}
+
 func TestTheNewerOfTwoPaymentsGoesBack(t *testing.T) {
 	t.Parallel()
 	first, second := at(noon.Add(-time.Minute), paid(50, "pi_9")), paid(50, "pi_1")
