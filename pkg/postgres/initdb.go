@@ -77,7 +77,7 @@ func initdb(ctx context.Context, b Binaries, dir string, a account) error {
 
 // hint says what to do about a failure that a person can do something about.
 func hint(said string) string {
-	if strings.Contains(said, "No space left on device") {
+	if strings.Contains(said, "No space left on device") || strings.Contains(said, "Check free disk space") {
 		return ": the disk is full; make room, or choose a data folder on another disk"
 	}
 	return ""

@@ -35,7 +35,7 @@ func (t *tail) clear() {
 }
 
 // failures are how programs begin to say what went wrong, the surest sign first.
-var failures = []string{"PANIC:", "FATAL:", "error: could not", "npm error", "could not", "error:"}
+var failures = []string{"No space left on device", "wrote only", "PANIC:", "FATAL:", "error: could not", "npm error", "could not", "error:"}
 
 // causeIn is the line of what a program said that names its failure.
 func causeIn(text string) string {

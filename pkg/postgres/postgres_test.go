@@ -297,6 +297,7 @@ func TestTheCauseOfAFailureIsFoundInALog(t *testing.T) {
 	assert.Equal(t, "FATAL:  data directory has wrong owner", l.cause())
 	_, _ = l.Write([]byte(strings.Repeat("x", 20<<10) + "\nlast words"))
 	assert.Equal(t, "last words", l.cause())
+	assert.Equal(t, "FATAL:  a: No space left on device", causeIn("FATAL:  a: No space left on device\nPANIC:  cannot abort\nLOG:  bye"), "what comes after is its consequence")
 }
 
 // A process that is killed leaves its server behind, if only for a moment: whoever starts next ends it and goes on.

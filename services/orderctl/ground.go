@@ -26,8 +26,16 @@ func provision(ctx context.Context, g *local.Ground) error {
 		return err
 	}
 	return withBroker(ctx, g, func(js jetstream.JetStream) error {
-		return bus.Provision(ctx, js, bus.StreamOptions{EventsInMemory: g.Embedded})
+		return bus.Provision(ctx, js, streamsOn(g))
 	})
+}
+
+// streamsOn are sized by the disk if they are on ours.
+func streamsOn(g *local.Ground) bus.StreamOptions {
+	if !g.Embedded {
+		return bus.StreamOptions{}
+	}
+	return bus.StreamOptions{EventsInMemory: true, MaxIntakeBytes: g.IntakeBytes()}
 }
 
 func withBroker(ctx context.Context, g *local.Ground, use func(jetstream.JetStream) error) error {

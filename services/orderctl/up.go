@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,15 +71,28 @@ func (f *upFlags) run(c *cobra.Command) error {
 	if f.demo > 0 {
 		f.Environ = withDefaults(f.Environ, demoSettings)
 	}
-	ground, err := local.Prepare(c.Context(), f.Options)
+	for {
+		err := f.once(c.Context(), out)
+		if !errors.Is(err, errAgain) || f.demo > 0 {
+			return err
+		}
+	}
+}
+
+// errAgain says that everything has to be started again.
+var errAgain error = exitStatus{1, "orderctl: the disk was full; another start with the same --data goes on from here"}
+
+// once prepares the ground and serves on it until it is stopped.
+func (f *upFlags) once(ctx context.Context, out io.Writer) error {
+	ground, err := local.Prepare(ctx, f.Options)
 	if err != nil {
 		return err
 	}
 	defer ground.Close()
-	if err := provision(c.Context(), ground); err != nil {
+	if err := provision(ctx, ground); err != nil {
 		return err
 	}
-	return f.serve(c.Context(), ground, out)
+	return f.serve(ctx, ground, out)
 }
 
 // errInterrupted is what a person gets who did not wait for what was asked for.
@@ -90,6 +104,7 @@ func (f *upFlags) serve(asked context.Context, ground *local.Ground, out io.Writ
 	defer stop()
 	var beside sync.WaitGroup
 	var failure error
+	var again atomic.Bool
 	options := ground.HostOptions()
 	options.Ready = func() {
 		beside.Go(func() {
@@ -102,12 +117,23 @@ func (f *upFlags) serve(asked context.Context, ground *local.Ground, out io.Writ
 			}
 		})
 	}
+	beside.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-ground.Again():
+			again.Store(true)
+			stop()
+		}
+	})
 	told := context.AfterFunc(asked, func() { fmt.Fprintln(out, "Stopping: what is in hand is finished first. Ctrl-C again stops at once.") })
 	defer told()
 	err := host.Run(ctx, f.services(), options)
 	stop()
 	beside.Wait()
 	ground.Forget()
+	if again.Load() {
+		return errAgain
+	}
 	if err != nil && failure != nil && !errors.Is(failure, errInterrupted) {
 		fmt.Fprintln(os.Stderr, failure)
 	}

@@ -16,6 +16,9 @@ import (
 // Server is a running nats-server.
 type Server struct{ server *server.Server }
 
+// storeMost is more than any disk has.
+const storeMost = 1 << 50
+
 // startTimeout is generous: a large store is recovered first.
 const startTimeout = 60 * time.Second
 
@@ -34,7 +37,10 @@ func Start(dir, address string) (*Server, error) {
 	}
 	s, err := server.NewServer(&server.Options{
 		ServerName: "orderflow", Host: host, Port: number, JetStream: true, StoreDir: dir, SyncAlways: true,
-		NoSigs: true, NoLog: true, MaxPayload: 8 << 20, DisableJetStreamBanner: true,
+		// The streams say themselves how large they may be. By its own reckoning the server would refuse to make one that
+		// might not fit beside everything else on the disk of a laptop.
+		JetStreamMaxStore: storeMost,
+		NoSigs:            true, NoLog: true, MaxPayload: 8 << 20, DisableJetStreamBanner: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start NATS: %w", err)
@@ -49,6 +55,9 @@ func Start(dir, address string) (*Server, error) {
 
 // URL is where other processes reach it.
 func (s *Server) URL() string { return s.server.ClientURL() }
+
+// Keeps says that it still keeps what is published: a server whose disk is full gives its streams up, for good.
+func (s *Server) Keeps() bool { return s.server.JetStreamEnabled() }
 
 // InProcess is the option with which this process connects without a socket.
 func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s.server) }

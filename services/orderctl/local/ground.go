@@ -57,12 +57,13 @@ type Ground struct {
 	listeners map[string]net.Listener
 	natsOpts  []nats.Option
 	closers   []func()
+	again     chan struct{}
 	log       zerolog.Logger
 }
 
 // Prepare makes or opens the folder and starts what is needed. The caller closes what it returns.
 func Prepare(ctx context.Context, o Options) (*Ground, error) {
-	g := &Ground{Options: o, environ: map[string]string{}, listeners: map[string]net.Listener{}}
+	g := &Ground{Options: o, environ: map[string]string{}, listeners: map[string]net.Listener{}, again: make(chan struct{})}
 	for name, value := range o.Environ {
 		g.environ[name] = value
 	}
@@ -107,7 +108,7 @@ func (g *Ground) logs(context.Context) error {
 		return usable(fmt.Errorf("open the log: %w", err))
 	}
 	g.onClose(func() { _ = file.Close() })
-	g.log = zerolog.New(file).With().Timestamp().Logger()
+	g.log = zerolog.New(forgiving{file}).With().Timestamp().Logger()
 	return nil
 }
 
@@ -126,7 +127,7 @@ func (g *Ground) database(ctx context.Context) error {
 		return err
 	}
 	server, err := postgres.Start(ctx, postgres.Options{Binaries: binaries, DataDir: dir, Say: g.Say, Settings: map[string]string{
-		"shared_buffers": "256MB", "max_wal_size": "2GB", "random_page_cost": "1.1",
+		"shared_buffers": "256MB", "max_wal_size": g.walSize(), "random_page_cost": "1.1",
 	}})
 	if err != nil {
 		return err
@@ -150,6 +151,9 @@ func (g *Ground) broker(context.Context) error {
 		return err
 	}
 	g.onClose(server.Stop)
+	watching, stop := context.WithCancel(context.Background())
+	g.onClose(stop)
+	go g.watch(watching, server)
 	g.NATSURL, g.Embedded = server.URL(), true
 	g.environ["NATS_URL"] = g.NATSURL
 	g.natsOpts = []nats.Option{server.InProcess()}
