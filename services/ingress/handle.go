@@ -71,7 +71,8 @@ func (h *handler) outcome(c echo.Context) (string, error) {
 		h.log.Debug().Str("source", a.source.Name()).Str("account", a.Name).Str("why", outcome).Msg("webhook refused")
 		return outcome, err
 	}
-	r := source.Request{Header: c.Request().Header, Body: body, ReceivedAt: h.clock()}
+	// No finer than the journal keeps it, so that a replay tells the very same.
+	r := source.Request{Header: c.Request().Header, Body: body, ReceivedAt: h.clock().Truncate(time.Microsecond)}
 	if g, ok := a.source.(source.Greeter); ok && g.Greets(r) {
 		return greeting, nil
 	}

@@ -289,13 +289,7 @@ func (d *dying) publish(ctx context.Context, messages []*nats.Msg) error {
 // killReplay begins a replay of everything, which dies.
 func (p *plant) killReplay() {
 	p.t.Helper()
-	c, _, err := Root().Find([]string{"replay"})
-	require.NoError(p.t, err)
-	c.SetContext(p.t.Context())
-	require.NoError(p.t, c.ParseFlags([]string{"--data", p.dir}))
-	s, err := open(c)
-	require.NoError(p.t, err)
-	defer s.close()
+	s := p.theSystem()
 	require.NoError(p.t, broker(p.t.Context(), s.Running, func(ctx context.Context, js jetstream.JetStream) error {
 		out, err := newIntake(ctx, js, os.Stderr)
 		require.NoError(p.t, err)
