@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
 	"github.com/orderflow/orderflow/pkg/host"
@@ -26,9 +27,10 @@ var statuses = []string{
 func orderListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List orders, newest first",
-		Long: "List orders, newest first, from the table read.orders.\n\n" + timeHelp + "\n\nStatuses: " + strings.Join(statuses, ", ") + ".",
+		Long: "List orders, newest first, from the table read.orders.\n\n" + overdueHelp + "\n\n" + timeHelp + "\n\nStatuses: " + strings.Join(statuses, ", ") + ".",
 		Example: `  orderctl order list
   orderctl order list --waiting                      those that wait for somebody, and for what
+  orderctl order list --overdue                      those that have waited for longer than they may
   orderctl order list --status held,backordered --since 7d
   orderctl order list --source shopify --limit 500 --json`,
 		Args: takesNothing,
@@ -45,9 +47,17 @@ func orderListCommand() *cobra.Command {
 	c.Flags().String("since", "", "only orders placed since this `TIME`")
 	c.Flags().Int("limit", 50, "at most so many")
 	c.Flags().Bool("waiting", false, "only orders that wait for somebody")
+	c.Flags().Bool("overdue", false, "only orders that wait for somebody whose time is over")
 	_ = c.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(statuses, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
 	return c
 }
+
+const overdueHelp = `With --overdue only those that wait for somebody whose time is over: a payment, a review, a hold, one of our own
+services, a label, the carrier. How long each may take is set by the ORDER_…_DEADLINE settings; 'orderctl order why'
+says more. Exit status 1 says that there are some.`
+
+// errOverdue is the answer "yes" to --overdue, for whoever calls it every minute.
+var errOverdue = exitStatus{code: 1}
 
 type filters struct {
 	statuses []string
@@ -55,6 +65,9 @@ type filters struct {
 	since    time.Time
 	limit    int
 	waiting  bool
+	overdue  bool
+	// unfinished leaves out what can wait for nothing any more.
+	unfinished bool
 }
 
 func filtersOf(c *cobra.Command) (filters, error) {
@@ -68,6 +81,7 @@ func filtersOf(c *cobra.Command) (filters, error) {
 		func() (err error) { since, err = flags.GetString("since"); return err },
 		func() (err error) { f.limit, err = flags.GetInt("limit"); return err },
 		func() (err error) { f.waiting, err = flags.GetBool("waiting"); return err },
+		func() (err error) { f.overdue, err = flags.GetBool("overdue"); return err },
 	} {
 		if err := read(); err != nil {
 			return f, err
@@ -101,14 +115,12 @@ type listed struct {
 	Total         string     `json:"total"`
 	PlacedAt      *time.Time `json:"placed_at"`
 	WaitsFor      []string   `json:"waits_for"`
+	// Overdue is set by --overdue alone.
+	Overdue []orderWait `json:"overdue,omitempty"`
 }
 
 func list(c *cobra.Command, f filters) error {
-	url, err := databaseURL(c)
-	if err != nil {
-		return err
-	}
-	orders, err := readOrders(c.Context(), url, f)
+	orders, err := listOrders(c, f)
 	if missingTable(err) {
 		return errors.New("there is no table read.orders yet: 'orderctl migrate' makes it, and the projector fills it")
 	}
@@ -117,6 +129,32 @@ func list(c *cobra.Command, f filters) error {
 	}
 	more := len(orders) > f.limit
 	orders = orders[:min(len(orders), f.limit)]
+	if err := printOrders(c, f, orders, more); err != nil {
+		return err
+	}
+	if f.overdue && len(orders) > 0 {
+		return errOverdue
+	}
+	return nil
+}
+
+func listOrders(c *cobra.Command, f filters) ([]listed, error) {
+	if f.overdue {
+		return overdue(c, f)
+	}
+	url, err := databaseURL(c)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := host.OpenPool(c.Context(), url, "orderctl", 2)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	return readOrders(c.Context(), pool, f)
+}
+
+func printOrders(c *cobra.Command, f filters, orders []listed, more bool) error {
 	if wantsJSON(c) {
 		return printJSON(c, orders)
 	}
@@ -124,13 +162,17 @@ func list(c *cobra.Command, f filters) error {
 		fmt.Fprintln(c.OutOrStdout(), "No such order.")
 		return nil
 	}
-	rows := [][]string{{"ORDER", "STATUS", "PAYMENT", "TOTAL", "PLACED (UTC)", "WAITS FOR"}}
+	rows := [][]string{{"ORDER", "STATUS", "PAYMENT", "TOTAL", "PLACED (UTC)", "WAITS FOR" + when(f.overdue, " (OVERDUE)")}}
 	for _, o := range orders {
 		name := o.ID
 		if o.Source != "" {
 			name = o.Source + "/" + when(o.Account != defaultAccount, o.Account+"/") + o.Number
 		}
-		rows = append(rows, []string{name, o.Status, o.PaymentStatus, strings.TrimSpace(o.Currency + " " + o.Total), orDash(o.PlacedAt), strings.Join(o.WaitsFor, ", ")})
+		waits := strings.Join(o.WaitsFor, ", ")
+		if f.overdue {
+			waits = overdueWords(o.Overdue, now(c.Context()))
+		}
+		rows = append(rows, []string{name, o.Status, o.PaymentStatus, strings.TrimSpace(o.Currency + " " + o.Total), orDash(o.PlacedAt), waits})
 	}
 	if err := table(c.OutOrStdout(), rows...); err != nil {
 		return err
@@ -141,24 +183,20 @@ func list(c *cobra.Command, f filters) error {
 	return nil
 }
 
-// readOrders reads one row more than the limit, so that it is known whether there are more.
-func readOrders(ctx context.Context, url string, f filters) ([]listed, error) {
-	pool, err := host.OpenPool(ctx, url, "orderctl", 2)
-	if err != nil {
-		return nil, err
-	}
-	defer pool.Close()
+// readOrders reads one row more than the limit, so that it is known whether there are more; all if there is none.
+func readOrders(ctx context.Context, pool *pgxpool.Pool, f filters) ([]listed, error) {
 	rows, err := pool.Query(ctx, `SELECT order_id::text, coalesce(order_number, ''), coalesce(source, ''), coalesce(account, ''), status, payment_status,
 			coalesce(currency, ''), coalesce(total::text, ''), placed_at, waits_for
 		FROM read.orders
 		WHERE (cardinality($1::text[]) = 0 OR status = ANY($1)) AND ($2 = '' OR source = $2)
 		  AND ($3::timestamptz IS NULL OR placed_at >= $3) AND (NOT $4 OR cardinality(waits_for) > 0)
-		ORDER BY placed_at DESC NULLS FIRST, order_id LIMIT $5`,
-		append([]string{}, f.statuses...), f.source, optional(f.since), f.waiting, f.limit+1)
+		  AND (NOT $6 OR status NOT IN ('completed', 'delivered', 'cancelled', 'expired') OR is_held OR paid_minor > refunded_minor AND cancelled_at IS NOT NULL)
+		ORDER BY placed_at DESC NULLS FIRST, order_id LIMIT nullif($5, 1)`,
+		append([]string{}, f.statuses...), f.source, optional(f.since), f.waiting, f.limit+1, f.unfinished)
 	if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}
-	orders, err := pgx.CollectRows(rows, pgx.RowToStructByPos[listed])
+	orders, err := pgx.CollectRows(rows, rowsOf)
 	if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}
