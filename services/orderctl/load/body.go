@@ -60,7 +60,6 @@ const wooClock = "2006-01-02T15:04:05"
 var fields = map[string]func(dst []byte, o *order) []byte{
 	"number":    func(dst []byte, o *order) []byte { return append(dst, o.number...) },
 	"id":        func(dst []byte, o *order) []byte { return strconv.AppendInt(dst, o.id, 10) },
-	"short":     func(dst []byte, o *order) []byte { return strconv.AppendInt(dst, o.id%1_000_000_000, 10) },
 	"email":     func(dst []byte, o *order) []byte { return append(dst, o.email()...) },
 	"unix":      func(dst []byte, o *order) []byte { return strconv.AppendInt(dst, o.at.Unix(), 10) },
 	"rfc":       func(dst []byte, o *order) []byte { return o.at.UTC().AppendFormat(dst, time.RFC3339) },

@@ -52,7 +52,7 @@ func (o Orders) Number(n int) string {
 
 // ID is the number of order n at shops that number their orders by themselves.
 func (o Orders) ID(n int) int64 {
-	return (1+int64(o.Seed%1_000_000))*1_000_000_000 + int64(n)
+	return (1+int64(o.Seed%1_000_000_000))*1_000_000_000 + int64(n)
 }
 
 // Entity is the entity of order n if it is told by a source's account "default".
