@@ -261,12 +261,15 @@ func TestWhatIsReleasedMayLeave(t *testing.T) {
 	}
 	label := &fulfillmentv1.LabelPurchased{ShipmentId: parcel, Carrier: "sandbox", TrackingNumber: "SB1"}
 	void := &fulfillmentv1.LabelVoided{ShipmentId: parcel}
+	edited := proto.CloneOf(placed(50).GetDescription())
+	edited.Revision, edited.Lines[0].Quantity = 1, 3
 	for name, c := range map[string]struct {
 		told []proto.Message
 		want int64
 	}{
 		"no label yet":             {nil, 2},
 		"disputed before a label":  {[]proto.Message{disputed(50, opened)}, 0},
+		"edited before a label":    {[]proto.Message{&orderv1.OrderEdited{Description: edited}}, 0},
 		"labelled":                 {[]proto.Message{label}, 2},
 		"disputed, not yet voided": {[]proto.Message{label, disputed(50, opened)}, 2},
 		"disputed and voided":      {[]proto.Message{label, disputed(50, opened), void}, 0},

@@ -2,6 +2,9 @@ package order
 
 import (
 	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
 
 	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
@@ -160,10 +163,14 @@ func (s *State) countRelease(lines []Line, at map[string]int, r Release) {
 }
 
 // mayLeave says that what was released last is free to leave: it has its label, or nothing keeps it from getting one. A
-// gate that has closed since takes the release back, whether or not there was a label to be voided.
+// gate that has closed since, or an edit, takes the release back, whether or not there was a label to be voided.
 func (s *State) mayLeave(parcel *Shipment) bool {
 	if parcel != nil && (parcel.Voided || parcel.Active()) {
 		return !parcel.Voided
 	}
-	return len(s.Order.Holds) == 0 && !s.Order.Cancelling() && s.Fraud.Cleared() && s.FundsCover() && s.FullyAllocated()
+	return s.releasedAsWanted() && len(s.Order.Holds) == 0 && !s.Order.Cancelling() && s.Fraud.Cleared() && s.FundsCover() && s.FullyAllocated()
+}
+
+func (s *State) releasedAsWanted() bool {
+	return slices.EqualFunc(s.Order.LatestRelease().Lines, s.Wanted(), func(a, b *orderv1.LineQuantity) bool { return proto.Equal(a, b) })
 }

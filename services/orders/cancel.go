@@ -71,7 +71,7 @@ func (r Rules) reasonsToStop(d *draft) []reasonToStop {
 		reasons = append(reasons, reasonToStop{byFraud, "rejected"})
 	}
 	switch {
-	case f.GivenBack() && f.Refunded >= f.Captured:
+	case f.GivenBack() && f.Refunded >= f.Captured && !f.Ahead(): // else a payment is still to be told
 		reasons = append(reasons, reasonToStop{byPayment, "refunded"})
 	case f.ChargedBy > 0 && f.Due() > 0:
 		reasons = append(reasons, reasonToStop{byPayment, "charged back"})

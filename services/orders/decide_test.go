@@ -141,6 +141,7 @@ func TestACancellationIsAConversation(t *testing.T) {
 		"refunded whole":                {events(ready(), refunded(50)), ring, []string{"OrderCancelling"}},
 		"refunded before it was paid":   {[]proto.Message{placed(), refunded(50)}, ring, nil},
 		"and then paid":                 {[]proto.Message{placed(), refunded(50), captured(50)}, ring, []string{"OrderCancelling"}},
+		"went back beyond a claim":      {[]proto.Message{placed(), &paymentv1.PaymentClaimed{Amount: usd(10)}, refunded(20)}, ring, nil},
 		"another one went back ahead":   {[]proto.Message{placed(), refunded(20), second(20)}, ring, nil},
 		"refunded in part":              {events(ready(), refunded(10)), ring, []string{"FulfillmentReleased"}},
 		"disputed before the release":   {events(ready(), dispute(opened)), ring, nil},
