@@ -42,8 +42,17 @@ func run(t *testing.T) *running {
 		Pool: pool, Store: store, Vault: testkit.Vault(t, pool), JS: js, Bus: bus.NewPublisher(js),
 		Log: zerolog.Nop(), Registry: prometheus.NewRegistry(), Clock: time.Now,
 	}
+	r := &running{t: t, deps: d, store: store}
+	r.begin()
+	return r
+}
+
+// begin starts the service.
+func (r *running) begin() {
+	t := r.t
+	t.Helper()
 	s := Service()
-	tasks, err := s.Start(t.Context(), d)
+	tasks, err := s.Start(t.Context(), r.deps)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan error, len(tasks))
@@ -56,7 +65,6 @@ func run(t *testing.T) *running {
 			assert.NoError(t, <-stopped)
 		}
 	})
-	return &running{t: t, deps: d, store: store}
 }
 
 // tell publishes a delivery as the ingress does, without its message id: the broker's own filter of repeats is a
