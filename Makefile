@@ -8,6 +8,10 @@ SHELL         := /bin/sh
 DEMO       ?= 200
 DATA       ?= .orderflow/data
 TEST_FLAGS ?= -timeout 15m
+# How many rounds `make kills` kills in; SEED repeats the choices of another run, K chooses among the tests.
+ROUNDS     ?= 20
+SEED       ?=
+K          ?= ^TestKills
 # The whole workspace: "work" is Go's own name for every package of the modules in go.work.
 T          ?= work
 # Tools are built once into a folder named after their version. CI points this outside its clone.
@@ -65,6 +69,10 @@ test: ## Run every test (T=./pkg/order/... for some of them, TEST_FLAGS=-v ...)
 .PHONY: race
 race: ## Run every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race $(TEST_FLAGS) $(T)
+
+.PHONY: kills
+kills: ## Kill processes at random while webhooks come in, ROUNDS=20 rounds of each kind, and look at what came of it
+	KILL_ROUNDS=$(ROUNDS) KILL_SEED=$(SEED) go test -count=1 -v -timeout 0 -parallel 1 -run '$(K)' ./services/orderctl
 
 .PHONY: alone
 alone: ## Build and vet each module by itself, without go.work: finds forgotten requires and versions that drifted apart
