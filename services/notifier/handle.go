@@ -25,7 +25,7 @@ var rings = []bus.Ring{
 	{Category: event.Order, Types: []string{
 		"OrderPlaced", "OrderEdited", "HoldPlaced", "HoldReleased", "CancellationRefused", "OrderCancelled", "OrderExpired",
 	}},
-	{Category: event.Payment, Types: []string{"PaymentCaptured", "PaymentClaimed", "PaymentRefunded"}},
+	{Category: event.Payment, Types: []string{"PaymentCaptured", "PaymentClaimed", "PaymentRefunded", "PaymentDisputed", "RefundFailed"}},
 	{Category: event.Fraud, Types: []string{"OrderScored", "ReviewDecided"}},
 	{Category: event.Fulfillment, Types: []string{"ShipmentScanned", "ShipmentDelivered"}},
 }
