@@ -51,6 +51,8 @@ type Recorded struct {
 	// Message is nil where this build does not know the type; Data always holds the bytes.
 	Message proto.Message
 	Data    []byte
+	// Damaged says why there is no Message although the type is known: nobody can fold such an event, nor pass it over.
+	Damaged error
 	Cause   ident.Cause
 	// OccurredAt is the provider's clock where there is one, RecordedAt is ours.
 	OccurredAt time.Time

@@ -7,6 +7,7 @@ package eventstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -188,7 +189,10 @@ func scan(rows pgx.Rows) ([]event.Recorded, error) {
 		}
 		e.Entity, e.ID, e.Cause, e.Category = entity.Bytes, id.Bytes, cause.Bytes, event.Category(category)
 		e.OccurredAt, e.RecordedAt = e.OccurredAt.UTC(), e.RecordedAt.UTC()
-		e.Message, _ = event.Decode(e.Type, e.Data) // unknown to this build: no message, as documented
+		e.Message, err = event.Decode(e.Type, e.Data)
+		if err != nil && !errors.Is(err, event.ErrUnknownType) {
+			e.Damaged = err
+		}
 		events = append(events, e)
 	}
 	if err := rows.Err(); err != nil {

@@ -12,9 +12,18 @@ import (
 // ErrGap says that a stream's versions do not follow one another: something was lost or stored half.
 var ErrGap = errors.New("gap in versions")
 
-// Fold is the state after all events of one order, given in the order of their category and version.
-func Fold(id ident.Entity, events []event.Recorded) (*State, error) {
-	s := New(id)
+// ErrDamaged says that an event cannot be read, or that what it says cannot be folded.
+var ErrDamaged = errors.New("damaged event")
+
+// Fold is the state after all events of one order, given in the order of their category and version. An event that the
+// fold cannot bear is that order's trouble alone.
+func Fold(id ident.Entity, events []event.Recorded) (s *State, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s, err = nil, fmt.Errorf("order %s: %w: the fold broke: %v", id, ErrDamaged, r)
+		}
+	}()
+	s = New(id)
 	for _, e := range events {
 		if err := s.Apply(e); err != nil {
 			return nil, err
@@ -36,6 +45,9 @@ func (s *State) Apply(e event.Recorded) error {
 	at := slot(e.Category)
 	if e.Version != s.versions[at]+1 {
 		return fmt.Errorf("order %s: %w: %s %d follows %d", s.ID, ErrGap, e.Category, e.Version, s.versions[at])
+	}
+	if e.Damaged != nil {
+		return fmt.Errorf("order %s: %w: %s %d: %w", s.ID, ErrDamaged, e.Category, e.Version, e.Damaged)
 	}
 	s.versions[at] = e.Version
 	s.Events++

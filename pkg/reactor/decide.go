@@ -47,7 +47,7 @@ func (r *Reactor) load(ctx context.Context, works []*Work) error {
 func (r *Reactor) fold(w *Work) error {
 	w.State = order.New(w.Entity)
 	for _, e := range w.Events {
-		if e.Message == nil && e.Category == r.spec.Owns {
+		if e.Message == nil && e.Damaged == nil && e.Category == r.spec.Owns {
 			return fmt.Errorf("%w: %s", errNewer, e.Type)
 		}
 		if err := w.State.Apply(e); err != nil {

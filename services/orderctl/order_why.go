@@ -75,7 +75,7 @@ func why(c *cobra.Command, s *system, f found, m moment) error {
 		at = m.at
 	}
 	switch {
-	case errors.Is(err, order.ErrGap):
+	case errors.Is(err, order.ErrGap), errors.Is(err, order.ErrDamaged):
 		r.Status, r.Sentence = "stuck", "It cannot be folded, and so nobody decides about it: "+err.Error()+"."
 	case err != nil:
 		return err

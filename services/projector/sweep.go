@@ -18,21 +18,43 @@ const (
 	sweepEvery  = time.Hour
 	sweepAll    = 24
 	sweepAtOnce = batchMost
+	stuckEvery  = 30 * time.Second
 )
 
 func (c *collector) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
+	tick, again := time.NewTicker(sweepEvery), time.NewTicker(stuckEvery)
 	defer tick.Stop()
+	defer again.Stop()
 	for round := 0; ; {
 		if err := c.sweepRound(ctx, round); err == nil {
 			round++
 		} else if ctx.Err() == nil {
 			c.log.Warn().Err(err).Msg("sweep")
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
+		for due := false; !due; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				due = true
+			case <-again.C:
+				c.tryStuck(ctx)
+			}
+		}
+	}
+}
+
+// tryStuck looks again at what could not be folded: nobody rings when it is mended.
+func (c *collector) tryStuck(ctx context.Context) {
+	stuck, err := c.store.StuckEntities(ctx)
+	if err != nil {
+		return // the database is away, which others tell
+	}
+	for _, s := range stuck {
+		for _, f := range []*family{&orderFamily, &stockFamily} { // which it is of is not known; of the other there is nothing
+			if s.Service == service && !c.offer(ctx, &bell{entity: s.Entity, family: f, at: c.clock()}) {
+				return
+			}
 		}
 	}
 }
