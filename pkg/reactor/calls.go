@@ -279,7 +279,7 @@ func (p *pool) holds() []*hold {
 	for _, errands := range p.underWay {
 		for _, e := range errands {
 			for _, it := range e.items {
-				if it.hold != nil {
+				if it.hold != nil && it.hold.msg != nil {
 					holds = append(holds, it.hold)
 				}
 			}

@@ -74,20 +74,25 @@ func remaining(batch []*item) []*item {
 	return left
 }
 
-// hold is a message whose parts are all to be done before it is acked.
+// hold is a message whose parts are all to be done before it is acked, or a sweep with all that it found.
 type hold struct {
-	msg  jetstream.Msg
-	open atomic.Int32
+	msg     jetstream.Msg
+	handled chan struct{} // of a sweep, which has no message
+	open    atomic.Int32
 }
 
 func (h *hold) done() {
-	if h != nil && h.open.Add(-1) == 0 {
+	switch {
+	case h == nil || h.open.Add(-1) != 0:
+	case h.msg == nil:
+		close(h.handled)
+	default:
 		_ = h.msg.Ack() // a lost ack brings the message again, which does no harm
 	}
 }
 
 func (h *hold) giveBack(pause time.Duration) {
-	if h != nil {
+	if h != nil && h.msg != nil {
 		_ = h.msg.NakWithDelay(pause) // if it is lost, the message comes when its time in hand is over
 	}
 }

@@ -138,7 +138,7 @@ func (r *Reactor) giveUp(ctx context.Context, w *Work) {
 // original is the message that an item came from, made again where it came by a timer. A bell is made one that the
 // service listens to: all of them say no more than which entity to look at.
 func (r *Reactor) original(it *item) (string, []byte) {
-	if it.hold != nil {
+	if it.hold != nil && it.hold.msg != nil {
 		return it.hold.msg.Subject(), it.hold.msg.Data()
 	}
 	switch it.trigger.Kind {

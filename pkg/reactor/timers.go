@@ -63,8 +63,17 @@ func (r *Reactor) sweepEntities(ctx context.Context) {
 	round := 0
 	every(ctx, r.pace.sweepEvery, func() {
 		round++
-		if err := r.sweep(ctx, round%sweepAll == 0); err != nil && ctx.Err() == nil {
-			r.deps.Log.Warn().Err(err).Msg("sweep")
+		for pause := firstPause; ; pause = min(2*pause, mostPause) { // an hour is too long for what a moment's trouble kept from being rung
+			err := r.sweep(ctx, round%sweepAll == 0)
+			if err == nil || ctx.Err() != nil {
+				return
+			}
+			r.deps.Log.Warn().Err(err).Dur("retry_in", pause).Msg("sweep")
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return
+			}
 		}
 	})
 }
@@ -81,13 +90,22 @@ func (r *Reactor) sweep(ctx context.Context, all bool) error {
 	if all {
 		since = time.Time{}
 	}
-	if err := r.sweepSince(ctx, since); err != nil {
+	swept := &hold{handled: make(chan struct{})}
+	swept.open.Store(1)
+	if err := r.sweepSince(ctx, since, swept); err != nil {
 		return err
 	}
-	return r.deps.Store.MarkSwept(ctx, r.spec.Service, began)
+	swept.done()
+	select { // what was only queued is forgotten when we die, and has to be found again by the next sweep
+	case <-swept.handled:
+		return r.deps.Store.MarkSwept(ctx, r.spec.Service, began)
+	case <-time.After(r.pace.sweepEvery):
+	case <-ctx.Done():
+	}
+	return nil
 }
 
-func (r *Reactor) sweepSince(ctx context.Context, since time.Time) error {
+func (r *Reactor) sweepSince(ctx context.Context, since time.Time, swept *hold) error {
 	var after ident.Entity
 	for {
 		ids, err := r.deps.Store.Moved(ctx, r.spec.Owns, since, after, sweepAtOnce)
@@ -95,7 +113,8 @@ func (r *Reactor) sweepSince(ctx context.Context, since time.Time) error {
 			return err
 		}
 		for _, id := range ids {
-			it := &item{entity: id, trigger: Trigger{Kind: Ring, Cause: ident.Named("sweep", r.spec.Service, id.String()), At: r.deps.Clock()}}
+			swept.open.Add(1)
+			it := &item{entity: id, hold: swept, trigger: Trigger{Kind: Ring, Cause: ident.Named("sweep", r.spec.Service, id.String()), At: r.deps.Clock()}}
 			if !r.offer(ctx, it) {
 				return ctx.Err()
 			}

@@ -25,12 +25,8 @@ func (c *collector) sweep(ctx context.Context) {
 	tick, again := time.NewTicker(sweepEvery), time.NewTicker(stuckEvery)
 	defer tick.Stop()
 	defer again.Stop()
-	for round := 0; ; {
-		if err := c.sweepRound(ctx, round); err == nil {
-			round++
-		} else if ctx.Err() == nil {
-			c.log.Warn().Err(err).Msg("sweep")
-		}
+	for round := 0; ; round++ {
+		c.sweepUntilDone(ctx, round)
 		for due := false; !due; {
 			select {
 			case <-ctx.Done():
@@ -40,6 +36,23 @@ func (c *collector) sweep(ctx context.Context) {
 			case <-again.C:
 				c.tryStuck(ctx)
 			}
+		}
+	}
+}
+
+// sweepUntilDone tries again soon where the database is away: an hour is too long for what a moment's trouble kept from
+// being seen.
+func (c *collector) sweepUntilDone(ctx context.Context, round int) {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		err := c.sweepRound(ctx, round)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		c.log.Warn().Err(err).Dur("retry_in", pause).Msg("sweep")
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
 		}
 	}
 }
