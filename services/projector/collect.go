@@ -37,6 +37,7 @@ type bell struct {
 	entity ident.Entity
 	family *family
 	at     time.Time
+	over   func() // nil, or called when it was answered or is given up
 }
 
 func (b *bell) ack() {

@@ -57,6 +57,9 @@ func (r *rung) done(b *bell) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.bells, b)
+	if b.over != nil {
+		b.over()
+	}
 }
 
 // lag is the age of the oldest of them, in seconds.

@@ -3,6 +3,7 @@ package projector
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -86,10 +87,23 @@ func (c *collector) sweepRound(ctx context.Context, round int) error {
 	if swept < FoldVersion || round%sweepAll == sweepAll-1 {
 		since = time.Time{}
 	}
+	var rung sync.WaitGroup
 	for _, category := range []event.Category{event.Order, event.Stock} {
-		if err := c.sweepSince(ctx, category, since); err != nil {
+		if err := c.sweepSince(ctx, category, since, &rung); err != nil {
 			return err
 		}
+	}
+	projected := make(chan struct{})
+	go func() {
+		rung.Wait()
+		close(projected)
+	}()
+	select { // what was only queued is forgotten when we die, and has to be found again by the next sweep
+	case <-projected:
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if err := c.store.MarkSwept(ctx, "projector", began); err != nil {
 		return err
@@ -101,7 +115,7 @@ func (c *collector) sweepRound(ctx context.Context, round int) error {
 	return nil
 }
 
-func (c *collector) sweepSince(ctx context.Context, category event.Category, since time.Time) error {
+func (c *collector) sweepSince(ctx context.Context, category event.Category, since time.Time, rung *sync.WaitGroup) error {
 	var after ident.Entity
 	for {
 		ids, err := c.store.Moved(ctx, category, since, after, sweepAtOnce)
@@ -113,7 +127,8 @@ func (c *collector) sweepSince(ctx context.Context, category event.Category, sin
 			return err
 		}
 		for _, id := range behind {
-			if !c.offer(ctx, &bell{entity: id, family: familyFor(category), at: c.clock()}) {
+			rung.Add(1)
+			if !c.offer(ctx, &bell{entity: id, family: familyFor(category), at: c.clock(), over: sync.OnceFunc(rung.Done)}) {
 				return ctx.Err()
 			}
 		}
