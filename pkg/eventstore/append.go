@@ -169,13 +169,11 @@ func (s *Store) try(ctx context.Context, service string, units []*prepared, publ
 	if !inOrder(live) {
 		return Appended{}, errConflict
 	}
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := s.write(ctx, tx, service, live, &result); err != nil {
-			return err
-		}
-		return deleteOutbox(ctx, tx, published)
-	})
+	batch, err := s.script(service, live, published, &result)
 	if err != nil {
+		return Appended{}, err
+	}
+	if err := s.run(ctx, batch, live); err != nil {
 		return Appended{}, err
 	}
 	for i, u := range units {
@@ -202,11 +200,10 @@ func inOrder(live []*prepared) bool {
 	return true
 }
 
-func (s *Store) write(ctx context.Context, tx pgx.Tx, service string, live []*prepared, result *Appended) error {
-	recordedAt, err := insert(ctx, tx, live)
-	if err != nil {
-		return err
-	}
+// script is everything that a batch writes, as statements that need no answer of one another.
+func (s *Store) script(service string, live []*prepared, published []OutboxID, result *Appended) (*pgx.Batch, error) {
+	batch := &pgx.Batch{}
+	recordedAt := queueEvents(batch, live)
 	for _, u := range live {
 		for i := range u.rows {
 			for n := range u.rows[i] {
@@ -215,31 +212,65 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, service string, live []*pr
 		}
 		result.Doorbells = append(result.Doorbells, doorbells(u.rows, recordedAt)...)
 	}
-	if err := writeSnapshots(ctx, tx, live); err != nil {
-		return err
+	if err := queueSnapshots(batch, live); err != nil {
+		return nil, err
 	}
-	if err := writeTimers(ctx, tx, service, live); err != nil {
-		return err
+	queueTimers(batch, service, live)
+	if err := queueOutbox(batch, result.Doorbells, &result.Outbox); err != nil {
+		return nil, err
 	}
-	for _, u := range live {
-		if u.Tx != nil {
-			if err := u.Tx(ctx, tx); err != nil {
-				return err
-			}
-		}
-	}
-	result.Outbox, err = writeOutbox(ctx, tx, result.Doorbells)
-	return err
+	deleteOutbox(batch, published)
+	return batch, nil
 }
 
-// insert is the one statement of a batch. Rows go in by entity, so that pages of the index are touched in order. The
+// run sends the script in one piece, which is one transaction. Only where a service writes rows of its own is there
+// more to say in the same transaction.
+func (s *Store) run(ctx context.Context, batch *pgx.Batch, live []*prepared) error {
+	const what = "append"
+	if !slices.ContainsFunc(live, func(u *prepared) bool { return u.Tx != nil }) {
+		return send(ctx, s.pool, batch, what)
+	}
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := send(ctx, tx, batch, what); err != nil {
+			return err
+		}
+		for _, u := range live {
+			if u.Tx != nil {
+				if err := u.Tx(ctx, tx); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// send runs a batch: as a transaction of its own on a pool, or within one. A conflict is told as such.
+func send(ctx context.Context, on interface {
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}, batch *pgx.Batch, what string,
+) error {
+	if batch.Len() == 0 {
+		return nil
+	}
+	err := on.SendBatch(ctx, batch).Close()
+	if conflict(err) {
+		return errConflict
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// queueEvents is the one statement that appends. Rows go in by entity, so that pages of the index are touched in order. The
 // primary key refuses a version that is there already; a version that does not follow is refused by looking at the
 // one before it, which nobody can take away. That look is no EXISTS: the planner would hash the whole table for it.
-func insert(ctx context.Context, tx pgx.Tx, live []*prepared) (time.Time, error) {
+func queueEvents(batch *pgx.Batch, live []*prepared) time.Time {
 	rows := sorted(live)
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	if len(rows) == 0 {
-		return at, nil
+		return at
 	}
 	n := len(rows)
 	entities, ids, causes := make(pgtype.FlatArray[pgtype.UUID], n), make(pgtype.FlatArray[pgtype.UUID], n), make(pgtype.FlatArray[pgtype.UUID], n)
@@ -250,8 +281,7 @@ func insert(ctx context.Context, tx pgx.Tx, live []*prepared) (time.Time, error)
 		categories[i], types[i], versions[i] = string(e.Category), e.Type, int32(e.Version) //nolint:gosec // a stream is short
 		data[i], occurred[i] = e.Data, e.OccurredAt
 	}
-	var follows int
-	err := tx.QueryRow(ctx, `
+	batch.Queue(`
 		WITH appended AS (
 			SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::uuid[], $5::text[], $6::bytea[], $7::uuid[], $8::timestamptz[])
 			  AS a (entity_id, category, version, event_id, type, data, cause_id, occurred_at)
@@ -259,17 +289,11 @@ func insert(ctx context.Context, tx pgx.Tx, live []*prepared) (time.Time, error)
 			INSERT INTO orderflow.events (entity_id, category, version, event_id, type, data, cause_id, occurred_at, recorded_at)
 			SELECT entity_id, category, version, event_id, type, data, cause_id, occurred_at, $9 FROM appended
 		)
-		SELECT count(*) FROM appended a WHERE version = 1
+		SELECT orderflow.must_be(count(*), $10) FROM appended a WHERE version = 1
 		    OR EXISTS (SELECT 1 FROM appended b WHERE (b.entity_id, b.category, b.version) = (a.entity_id, a.category, a.version - 1))
 		    OR (SELECT e.version FROM orderflow.events e WHERE (e.entity_id, e.category, e.version) = (a.entity_id, a.category, a.version - 1)) IS NOT NULL`,
-		entities, categories, versions, ids, types, data, causes, occurred, at).Scan(&follows)
-	if conflict(err) || err == nil && follows != n {
-		return at, errConflict
-	}
-	if err != nil {
-		return at, fmt.Errorf("append %d events: %w", n, err)
-	}
-	return at, nil
+		entities, categories, versions, ids, types, data, causes, occurred, at, n)
+	return at
 }
 
 // conflict knows a version that is taken: a unique violation, or a serialization failure where the table is distributed.

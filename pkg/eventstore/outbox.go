@@ -17,19 +17,18 @@ type OutboxRow struct {
 	Doorbells []*envelopev1.Doorbell
 }
 
-func writeOutbox(ctx context.Context, tx pgx.Tx, bells []*envelopev1.Doorbell) (OutboxID, error) {
+// queueOutbox writes the row, and its id to where it is wanted once that was answered.
+func queueOutbox(batch *pgx.Batch, bells []*envelopev1.Doorbell, id *OutboxID) error {
 	if len(bells) == 0 {
-		return 0, nil
+		return nil
 	}
 	data, err := proto.Marshal(&envelopev1.Appended{Doorbells: bells})
 	if err != nil {
-		return 0, fmt.Errorf("write the outbox: %w", err)
+		return fmt.Errorf("write the outbox: %w", err)
 	}
-	var id OutboxID
-	if err := tx.QueryRow(ctx, `INSERT INTO orderflow.outbox (data) VALUES ($1) RETURNING id`, data).Scan(&id); err != nil {
-		return 0, fmt.Errorf("write the outbox: %w", err)
-	}
-	return id, nil
+	batch.Queue(`INSERT INTO orderflow.outbox (data) VALUES ($1) RETURNING id`, data).
+		QueryRow(func(row pgx.Row) error { return row.Scan(id) })
+	return nil
 }
 
 // ClaimOutbox takes rows that are older than a time and keeps others from taking them while publish runs; rows of which
@@ -53,7 +52,9 @@ func (s *Store) ClaimOutbox(ctx context.Context, olderThan time.Duration, limit 
 		for i, r := range claimed {
 			ids[i] = r.ID
 		}
-		return deleteOutbox(ctx, tx, ids)
+		batch := &pgx.Batch{}
+		deleteOutbox(batch, ids)
+		return send(ctx, tx, batch, "clear the outbox")
 	})
 	if err != nil {
 		return 0, err
@@ -77,19 +78,18 @@ func scanOutbox(row pgx.CollectableRow) (OutboxRow, error) {
 
 // DeleteOutbox forgets rows whose doorbells were told: for when no next append comes to do it along the way.
 func (s *Store) DeleteOutbox(ctx context.Context, ids []OutboxID) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return deleteOutbox(ctx, tx, ids) })
+	batch := &pgx.Batch{}
+	deleteOutbox(batch, ids)
+	return send(ctx, s.pool, batch, "clear the outbox")
 }
 
-func deleteOutbox(ctx context.Context, tx pgx.Tx, ids []OutboxID) error {
+func deleteOutbox(batch *pgx.Batch, ids []OutboxID) {
 	if len(ids) == 0 {
-		return nil
+		return
 	}
 	plain := make([]int64, len(ids))
 	for i, id := range ids {
 		plain[i] = int64(id)
 	}
-	if _, err := tx.Exec(ctx, `DELETE FROM orderflow.outbox WHERE id = ANY($1)`, plain); err != nil {
-		return fmt.Errorf("clear the outbox: %w", err)
-	}
-	return nil
+	batch.Queue(`DELETE FROM orderflow.outbox WHERE id = ANY($1)`, plain)
 }

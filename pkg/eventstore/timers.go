@@ -15,12 +15,12 @@ import (
 	"github.com/orderflow/orderflow/pkg/ident"
 )
 
-// writeTimers writes what the units want looked at later, takes away what they no longer want, and links names.
+// queueTimers writes what the units want looked at later, takes away what they no longer want, and links names.
 //
 // All names (those that are linked, woken or waited for) are locked first and in one order, and only then timers are
 // touched: whoever wakes a name locks it and then the timers that wait for it, so whoever begins to wait must not come
 // with a timer in hand.
-func writeTimers(ctx context.Context, tx pgx.Tx, service string, live []*prepared) error {
+func queueTimers(batch *pgx.Batch, service string, live []*prepared) {
 	var timers []Timer
 	var unwanted []ident.Cause
 	var links []Link
@@ -29,24 +29,18 @@ func writeTimers(ctx context.Context, tx pgx.Tx, service string, live []*prepare
 		timers, unwanted = append(timers, u.Timers...), append(unwanted, u.Clear...)
 		links, wake = append(links, u.Links...), append(wake, u.Wake...)
 	}
-	if err := holdNames(ctx, tx, timers, links, wake); err != nil {
-		return err
+	holdNames(batch, timers, links, wake)
+	if len(unwanted) > 0 {
+		batch.Queue(`DELETE FROM orderflow.timers WHERE service = $1 AND id = ANY($2)`, service, uuids(unwanted))
 	}
-	if err := deleteTimers(ctx, tx, service, unwanted); err != nil {
-		return err
-	}
-	if err := putTimers(ctx, tx, timers); err != nil {
-		return err
-	}
-	if err := wakeLinked(ctx, tx, links); err != nil {
-		return err
-	}
-	return awaken(ctx, tx, wake)
+	putTimers(batch, timers)
+	wakeLinked(batch, links)
+	awaken(batch, wake)
 }
 
 // holdNames locks every name that is about to be linked, woken or waited for, and writes the links. A name that leads
 // somewhere already stays where it is: the first one to link it was right, or it is for a person to say.
-func holdNames(ctx context.Context, tx pgx.Tx, timers []Timer, links []Link, wake []string) error {
+func holdNames(batch *pgx.Batch, timers []Timer, links []Link, wake []string) {
 	entities := map[string]pgtype.UUID{}
 	for _, t := range timers {
 		for _, ref := range t.Refs {
@@ -62,22 +56,21 @@ func holdNames(ctx context.Context, tx pgx.Tx, timers []Timer, links []Link, wak
 		}
 	}
 	if len(entities) == 0 {
-		return nil
+		return
 	}
 	refs, lead := slices.Sorted(maps.Keys(entities)), make(pgtype.FlatArray[pgtype.UUID], 0, len(entities))
 	for _, ref := range refs {
 		lead = append(lead, entities[ref])
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO orderflow.refs (ref, entity_id) SELECT * FROM unnest($1::text[], $2::uuid[]) ORDER BY 1
-		ON CONFLICT (ref) DO UPDATE SET entity_id = coalesce(refs.entity_id, excluded.entity_id)`, refs, lead); err != nil {
-		return fmt.Errorf("link names: %w", err)
-	}
-	return nil
+	batch.Queue(`INSERT INTO orderflow.refs (ref, entity_id) SELECT * FROM unnest($1::text[], $2::uuid[]) ORDER BY 1
+		ON CONFLICT (ref) DO UPDATE SET entity_id = coalesce(refs.entity_id, excluded.entity_id)`, refs, lead)
 }
 
 // PutTimers writes timers that belong to no event: a message that is to be tried again.
 func (s *Store) PutTimers(ctx context.Context, timers []Timer) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return putTimers(ctx, tx, timers) })
+	batch := &pgx.Batch{}
+	putTimers(batch, timers)
+	return send(ctx, s.pool, batch, "write timers")
 }
 
 // EndTimers takes away timers that rang, unless they were set anew since they were claimed.
@@ -95,19 +88,9 @@ func (s *Store) EndTimers(ctx context.Context, timers []Timer) error {
 	return nil
 }
 
-func deleteTimers(ctx context.Context, tx pgx.Tx, service string, ids []ident.Cause) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, `DELETE FROM orderflow.timers WHERE service = $1 AND id = ANY($2)`, service, uuids(ids)); err != nil {
-		return fmt.Errorf("clear timers: %w", err)
-	}
-	return nil
-}
-
-func putTimers(ctx context.Context, tx pgx.Tx, timers []Timer) error {
+func putTimers(batch *pgx.Batch, timers []Timer) {
 	if len(timers) == 0 {
-		return nil
+		return
 	}
 	at := map[timerKey]int{} // one statement touches a row once: the last one counts
 	var rows timerRows
@@ -122,21 +105,15 @@ func putTimers(ctx context.Context, tx pgx.Tx, timers []Timer) error {
 		rows.set(i, t)
 		parked.add(t)
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO orderflow.timers (service, id, entity_id, kind, due_at, attempt, payload)
+	batch.Queue(`INSERT INTO orderflow.timers (service, id, entity_id, kind, due_at, attempt, payload)
 		SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::int[], $7::bytea[])
 		ON CONFLICT (service, id) DO UPDATE SET entity_id = excluded.entity_id, kind = excluded.kind, due_at = excluded.due_at,
 		attempt = excluded.attempt, payload = excluded.payload`,
-		rows.services, rows.ids, rows.entities, rows.kinds, rows.due, rows.attempts, rows.payloads); err != nil {
-		return fmt.Errorf("write timers: %w", err)
+		rows.services, rows.ids, rows.entities, rows.kinds, rows.due, rows.attempts, rows.payloads)
+	if len(parked.refs) > 0 {
+		batch.Queue(`INSERT INTO orderflow.parked (ref, service, id)
+			SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[]) ON CONFLICT DO NOTHING`, parked.refs, parked.services, parked.ids)
 	}
-	if len(parked.refs) == 0 {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, `INSERT INTO orderflow.parked (ref, service, id)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[]) ON CONFLICT DO NOTHING`, parked.refs, parked.services, parked.ids); err != nil {
-		return fmt.Errorf("write what timers wait for: %w", err)
-	}
-	return nil
 }
 
 type timerKey struct {
@@ -180,32 +157,25 @@ func (r *parkedRows) add(t Timer) {
 
 // wakeLinked makes due what was parked under names that were linked, now with its entity. It is a new statement after
 // the names are locked: it sees what was parked until a moment ago.
-func wakeLinked(ctx context.Context, tx pgx.Tx, links []Link) error {
+func wakeLinked(batch *pgx.Batch, links []Link) {
 	if len(links) == 0 {
-		return nil
+		return
 	}
 	refs := make([]string, len(links))
 	for i, l := range links {
 		refs[i] = l.Ref
 	}
-	if _, err := tx.Exec(ctx, `UPDATE orderflow.timers t SET due_at = clock_timestamp(), entity_id = r.entity_id
+	batch.Queue(`UPDATE orderflow.timers t SET due_at = clock_timestamp(), entity_id = r.entity_id
 		FROM orderflow.parked p JOIN orderflow.refs r ON r.ref = p.ref
-		WHERE p.ref = ANY($1) AND t.service = p.service AND t.id = p.id AND t.due_at IS NULL`, refs); err != nil {
-		return fmt.Errorf("wake what was parked: %w", err)
-	}
-	return nil
+		WHERE p.ref = ANY($1) AND t.service = p.service AND t.id = p.id AND t.due_at IS NULL`, refs)
 }
 
 // awaken makes parked timers due that wait for something that is no name of an order. Its names are locked by now.
-func awaken(ctx context.Context, tx pgx.Tx, refs []string) error {
-	if len(refs) == 0 {
-		return nil
+func awaken(batch *pgx.Batch, refs []string) {
+	if len(refs) > 0 {
+		batch.Queue(`UPDATE orderflow.timers t SET due_at = clock_timestamp() FROM orderflow.parked p
+			WHERE p.ref = ANY($1) AND t.service = p.service AND t.id = p.id AND t.due_at IS NULL`, refs)
 	}
-	if _, err := tx.Exec(ctx, `UPDATE orderflow.timers t SET due_at = clock_timestamp() FROM orderflow.parked p
-		WHERE p.ref = ANY($1) AND t.service = p.service AND t.id = p.id AND t.due_at IS NULL`, refs); err != nil {
-		return fmt.Errorf("wake what was parked: %w", err)
-	}
-	return nil
 }
 
 func lockRefs(ctx context.Context, tx pgx.Tx, sorted []string) error {
@@ -242,7 +212,9 @@ func (s *Store) Park(ctx context.Context, timers []Timer) (map[ident.Cause]ident
 				wait = append(wait, t)
 			}
 		}
-		return putTimers(ctx, tx, wait)
+		batch := &pgx.Batch{}
+		putTimers(batch, wait)
+		return send(ctx, tx, batch, "write timers")
 	})
 	if err != nil {
 		return nil, fmt.Errorf("park: %w", err)
@@ -318,7 +290,7 @@ func scanTimer(row pgx.CollectableRow) (Timer, error) {
 	return t, err
 }
 
-func writeSnapshots(ctx context.Context, tx pgx.Tx, live []*prepared) error {
+func queueSnapshots(batch *pgx.Batch, live []*prepared) error {
 	at := map[stream]int{} // one statement touches a row once: the last append to a stream counts
 	var entities pgtype.FlatArray[pgtype.UUID]
 	var categories []string
@@ -343,14 +315,11 @@ func writeSnapshots(ctx context.Context, tx pgx.Tx, live []*prepared) error {
 			versions, states = append(versions, version), append(states, data)
 		}
 	}
-	if len(entities) == 0 {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, `INSERT INTO orderflow.snapshots AS s (entity_id, category, version, data)
-		SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bytea[])
-		ON CONFLICT (entity_id, category) DO UPDATE SET version = excluded.version, data = excluded.data WHERE s.version < excluded.version`,
-		entities, categories, versions, states); err != nil {
-		return fmt.Errorf("write the states of streams: %w", err)
+	if len(entities) > 0 {
+		batch.Queue(`INSERT INTO orderflow.snapshots AS s (entity_id, category, version, data)
+			SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bytea[])
+			ON CONFLICT (entity_id, category) DO UPDATE SET version = excluded.version, data = excluded.data WHERE s.version < excluded.version`,
+			entities, categories, versions, states)
 	}
 	return nil
 }
