@@ -18,8 +18,9 @@ import (
 // milliseconds.
 const batchMost = 256
 
-// breathMost bounds the pause between two turns: an order goes through half a dozen of them.
-const breathMost = 20 * time.Millisecond
+// breathMost bounds the pause between two turns: an order goes through half a dozen of them, so it is as long as the machine
+// is busy and no longer.
+const breathMost = 100 * time.Millisecond
 
 // Reactor runs one service's loop.
 type Reactor struct {
@@ -159,9 +160,7 @@ func (r *Reactor) consume(ctx context.Context) ([]*bus.Consumption, error) {
 	}
 	var consuming []*bus.Consumption
 	for _, d := range durables {
-		c, err := bus.Consume(ctx, r.deps.JS, d, func(m jetstream.Msg) { r.receive(ctx, m) }, func(err error) {
-			r.deps.Log.Warn().Err(err).Msg("broker")
-		})
+		c, err := bus.Consume(ctx, r.deps.JS, d, func(m jetstream.Msg) { r.receive(ctx, m) }, bus.Sparing(r.deps.Log, "broker"))
 		if err != nil {
 			for _, c := range consuming {
 				c.Stop()
