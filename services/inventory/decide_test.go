@@ -353,3 +353,21 @@ func TestVerifyFindsWhatDiffers(t *testing.T) {
 	_, err = FoldStock(w.stock[id][1:])
 	require.ErrorContains(t, err, "gap in versions")
 }
+
+// A report that is told again, as a delivery of its own, does not bring back what has left since.
+func TestAReportToldAgainBringsNothingBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	report := Move{Kind: Report, SKU: "A", Quantity: 5, At: noon.Add(time.Second)}
+	w.decide(w.move(report))
+	w.given("o", placed("A", 2))
+	w.decide(w.look("o")...)
+	w.given("o", label("s/1"), scanned("s/1"))
+	w.decide(w.look("o")...)
+	same(t, []proto.Message{&stockv1.StockAdjusted{Sku: "A", Location: "main", OnHand: 3, Reason: "a report of 5 that was told before: passed over"}},
+		w.decide(w.move(report)))
+	report.Revision = 1
+	w.decide(w.move(report))
+	onHand, _ := w.at("A", "main")
+	require.Equal(t, int64(5), onHand, "a corrected reading is another report")
+}

@@ -51,8 +51,13 @@ type Counted struct {
 
 // before says that a report is older than what stands. Ties in time go to the later reading, then to the larger count,
 // so that the order of arrival does not matter.
-func (m Move) before(c Counted) bool {
-	return cmp.Or(m.At.Compare(c.At), cmp.Compare(m.Revision, c.Revision), cmp.Compare(m.Quantity, c.Quantity)) < 0
+func (m Move) before(c Counted) bool { return m.compare(c) < 0 }
+
+// stands says that a report is the one that stands, told again: what left since then has left.
+func (m Move) stands(c Counted) bool { return m.compare(c) == 0 }
+
+func (m Move) compare(c Counted) int {
+	return cmp.Or(m.At.Compare(c.At), cmp.Compare(m.Revision, c.Revision), cmp.Compare(m.Quantity, c.Quantity))
 }
 
 func (k MoveKind) command() string {
@@ -109,6 +114,8 @@ func (m Move) believed(at *stockv1.Level, counted Counted) (onHand int64, reason
 	switch {
 	case m.before(counted):
 		return at.GetOnHand(), fmt.Sprintf("a report of %d that came late: passed over", m.Quantity)
+	case m.stands(counted):
+		return at.GetOnHand(), fmt.Sprintf("a report of %d that was told before: passed over", m.Quantity)
 	case m.Quantity < 0:
 		return 0, fmt.Sprintf("reported as %d: taken as none", m.Quantity)
 	case m.Quantity > maxOnHand:
