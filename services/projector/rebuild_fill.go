@@ -97,7 +97,11 @@ func (r *rebuild) fillPage(ctx context.Context, p page) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	out, err := r.fold(ctx, r.store, p.family, p.ids)
+	ids, err := r.unfolded(ctx, p)
+	if err != nil {
+		return err
+	}
+	out, err := r.fold(ctx, r.store, p.family, ids)
 	if err != nil {
 		return err
 	}
@@ -108,7 +112,7 @@ func (r *rebuild) fillPage(ctx context.Context, p page) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count(p.family, written, out)
-	r.report(ctx, len(out.folded)+len(out.failed))
+	r.report(ctx, len(p.ids)-len(ids)+len(out.folded)+len(out.failed))
 	return nil
 }
 

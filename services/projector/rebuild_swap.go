@@ -57,7 +57,7 @@ func (r *rebuild) compareTable(ctx context.Context, tx pgx.Tx, f family, t table
 // swap takes the generation row alone, which waits for every projector transaction and keeps new ones waiting; folds
 // what they had written and we have not; and lets the views look at the new tables.
 func (r *rebuild) swap(ctx context.Context) error {
-	return r.patiently(ctx, func(tx pgx.Tx) error {
+	return r.patiently(ctx, r.approach, func(tx pgx.Tx) error {
 		// The table's lock is asked for in turn; the row's alone could be passed over for ever by those who share it.
 		if _, err := tx.Exec(ctx, `LOCK TABLE projection.generation IN EXCLUSIVE MODE`); err != nil {
 			return err
@@ -70,7 +70,7 @@ func (r *rebuild) swap(ctx context.Context) error {
 			return fmt.Errorf("the live generation is %d and was %d: somebody else has swapped", generation, r.live)
 		}
 		for _, f := range families {
-			if err := r.last(ctx, tx, f); err != nil {
+			if _, err := r.last(ctx, tx, f, lastMost); err != nil {
 				return err
 			}
 		}
@@ -87,36 +87,70 @@ func (r *rebuild) swap(ctx context.Context) error {
 	})
 }
 
-// last folds every entity of which the live tables show more than the new ones. Nobody writes to either meanwhile.
-func (r *rebuild) last(ctx context.Context, tx pgx.Tx, f family) error {
+// approach folds, before every attempt to swap, what the live tables have and we have not: what is left to be folded
+// while everybody waits must stay little, however long a reader makes us try.
+func (r *rebuild) approach(ctx context.Context) error {
+	for round := 0; ; round++ {
+		folded := 0
+		for _, f := range families {
+			err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+				n, err := r.last(ctx, tx, f, approachMost)
+				folded += n
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if folded <= catchUpLittle || folded < approachMost && round >= catchUpRounds {
+			return nil
+		}
+	}
+}
+
+// How many entities are folded in one transaction while nobody waits, and at most while everybody does.
+const (
+	approachMost = 10 * batchMost
+	lastMost     = 1 << 30
+)
+
+// last folds entities of which the live tables show more than the new ones, and returns how many that were. In the swap
+// nobody writes to either meanwhile.
+func (r *rebuild) last(ctx context.Context, tx pgx.Tx, f family, most int) (int, error) {
 	g := f.guard()
 	rows, err := tx.Query(ctx, `SELECT l.`+g.key()+` FROM `+g.in(r.live)+` l LEFT JOIN `+g.in(r.next)+` n USING (`+g.key()+`)
-		WHERE n.events_seen IS NULL OR n.events_seen < l.events_seen`)
+		WHERE n.events_seen IS NULL OR n.events_seen < l.events_seen LIMIT $1`, most)
 	if err != nil {
-		return fmt.Errorf("look for the last changes: %w", err)
+		return 0, fmt.Errorf("look for the last changes: %w", err)
 	}
 	ids, err := collectEntities(rows)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	folded := 0
 	for len(ids) > 0 {
 		n := min(len(ids), batchMost)
 		out, err := r.fold(ctx, eventstore.Within(tx), f, ids[:n])
 		if err != nil {
-			return err
+			return folded, err
 		}
 		if len(out.folded) > 0 {
-			if _, err := replaceAll(ctx, tx, f, r.next, out.folded); err != nil {
-				return err
+			if _, err := replace(ctx, tx, f, r.next, out.folded, nil); err != nil {
+				return folded, err
 			}
 		}
+		folded += len(out.folded)
 		ids = ids[n:]
 	}
-	return nil
+	return folded, nil
 }
 
-// patience is how long a long SELECT may keep a swap from happening.
-const patience = 10 * time.Minute
+// patience is how long a long SELECT may keep a swap from happening, unless somebody says otherwise; tidyPatience is how
+// long tables that are not looked at any more may be read.
+const (
+	patience     = 30 * time.Minute
+	tidyPatience = 10 * time.Second
+)
 
 // A wait for a lock is short, since everybody else queues behind it. It grows, since we must come to our turn; and it
 // stays shorter than Postgres takes to suspect a deadlock, so that it is always we who give way.
@@ -125,19 +159,33 @@ const (
 	longestWait = 800 * time.Millisecond
 )
 
-// patiently tries again while somebody holds a lock that is needed.
-func (r *rebuild) patiently(ctx context.Context, try func(tx pgx.Tx) error) error {
-	end := time.Now().Add(patience)
+// patiently tries again while somebody holds a lock that is needed, and says who. Before each attempt it does what can
+// be done while nobody waits.
+func (r *rebuild) patiently(ctx context.Context, before func(context.Context) error, try func(tx pgx.Tx) error) error {
+	end := time.Now().Add(r.patience)
+	told := map[string]bool{}
 	for wait := firstWait; ; wait = min(wait*3/2, longestWait) {
+		if before != nil {
+			if err := before(ctx); err != nil {
+				return err
+			}
+		}
 		err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL lock_timeout = %d`, wait.Milliseconds())); err != nil {
 				return err
 			}
 			return try(tx)
 		})
-		var pg *pgconn.PgError
-		if !errors.As(err, &pg) || pg.Code != "55P03" && pg.Code != "40P01" || time.Now().After(end) {
+		if !locked(err) {
 			return err
+		}
+		who := r.inTheWay(ctx)
+		if time.Now().After(end) {
+			return &busyError{who, r.patience, err}
+		}
+		if who != "" && !told[who] {
+			told[who] = true
+			r.waiting(who)
 		}
 		select {
 		case <-time.After(2 * wait): // who waited behind us goes first
@@ -145,4 +193,63 @@ func (r *rebuild) patiently(ctx context.Context, try func(tx pgx.Tx) error) erro
 			return ctx.Err()
 		}
 	}
+}
+
+// locked knows that somebody else held a lock.
+func locked(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "40P01")
+}
+
+// busyError says who kept the tables from being changed, for how long, and that nothing is lost.
+type busyError struct {
+	who  string
+	long time.Duration
+	err  error
+}
+
+func (e *busyError) Error() string {
+	who := e.who
+	if who == "" {
+		who = "somebody"
+	}
+	return fmt.Sprintf("%s kept the views as they are for %s; nothing has changed, and another rebuild goes on from here: end that transaction, or be more patient", who, e.long)
+}
+
+func (e *busyError) Unwrap() error { return e.err }
+
+// inTheWay names who has held a lock on what people read for the longest time; empty if it is nobody who can be seen.
+func (r *rebuild) inTheWay(ctx context.Context) string {
+	var pid int
+	var role, program, what string
+	var since *time.Time
+	err := r.pool.QueryRow(ctx, `SELECT a.pid, coalesce(a.usename::text, ''), coalesce(a.application_name, ''), a.xact_start,
+			(SELECT string_agg(DISTINCT n.nspname || '.' || c.relname, ', ') FROM pg_locks k JOIN pg_class c ON c.oid = k.relation
+			   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.pid = a.pid AND k.granted AND n.nspname = s.nspname AND c.relkind IN ('r', 'v'))
+		FROM pg_locks l JOIN pg_class t ON t.oid = l.relation JOIN pg_namespace s ON s.oid = t.relnamespace JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		  AND s.nspname IN ('read', 'projection') AND t.relkind IN ('r', 'v')
+		ORDER BY s.nspname <> 'read', a.xact_start NULLS LAST LIMIT 1`).Scan(&pid, &role, &program, &since, &what)
+	if err != nil {
+		return "" // nobody any more, or it cannot be seen
+	}
+	who := fmt.Sprintf("process %d of role %s", pid, role)
+	if program != "" {
+		who += " (" + program + ")"
+	}
+	who += ", which reads " + what
+	if since != nil {
+		who += " in a transaction that is open since " + since.UTC().Format(time.RFC3339)
+	}
+	return who
+}
+
+// leave drops the old tables. Where somebody reads them still, the next rebuild does it.
+func (r *rebuild) leave(ctx context.Context) error {
+	r.patience = min(r.patience, tidyPatience)
+	err := r.tidy(ctx)
+	if locked(err) {
+		r.out.Left, err = true, nil
+	}
+	return err
 }
