@@ -31,9 +31,10 @@ type Payment struct {
 	Mismatched string
 	Duplicates [][]string
 	// Elsewhere says that a payment of this order was told for another one before. The one remark that a gate reads:
-	// where a name leads is not to be seen in the order's own events.
-	Elsewhere bool
-	Closed    *Closed
+	// where a name leads is not to be seen in the order's own events. ElsewhereAmount is what was told of that payment.
+	Elsewhere       bool
+	ElsewhereAmount *typev1.Money
+	Closed          *Closed
 }
 
 // MismatchElsewhere is the kind of an AmountMismatched that says: this payment was told for another order before. Its
@@ -137,7 +138,7 @@ func (p *Payment) apply(e event.Recorded) {
 	case *paymentv1.FundsCovered:
 		p.Covered = true
 	case *paymentv1.AmountMismatched:
-		p.mismatch(m.GetKind())
+		p.mismatch(m)
 	case *paymentv1.DuplicatePaymentDetected:
 		p.Duplicates = append(p.Duplicates, m.GetNames())
 	case *paymentv1.PaymentClosed:
@@ -150,11 +151,11 @@ func (p *Payment) apply(e event.Recorded) {
 }
 
 // mismatch keeps a payment of another order apart from sums that do not fit, so that neither hides the other.
-func (p *Payment) mismatch(kind string) {
-	if kind == MismatchElsewhere {
-		p.Elsewhere = true
+func (p *Payment) mismatch(m *paymentv1.AmountMismatched) {
+	if m.GetKind() == MismatchElsewhere {
+		p.Elsewhere, p.ElsewhereAmount = true, m.GetCaptured()
 	} else {
-		p.Mismatched = kind
+		p.Mismatched = m.GetKind()
 	}
 }
 

@@ -301,7 +301,7 @@ var moneyCases = map[string]moneyCase{
 	}, order.StatusHeld, "unpaid", false, 0, 0, 0},
 }
 
-func TestTheHardCasesAroundMoney(t *testing.T) {
+func TestTheHardCasesAroundMoney(t *testing.T) { //nolint:tparallel // what is proved afterwards waits for all cases
 	t.Parallel()
 	m := runMoney(t)
 	at := time.Now().Add(-10 * time.Minute).UTC().Truncate(time.Second)

@@ -86,6 +86,11 @@ func printReport(w io.Writer, r projector.Report) error {
 	if err := table(w, rows...); err != nil {
 		return err
 	}
+	for _, m := range r.Money {
+		if m.TwiceMinor > 0 {
+			fmt.Fprintf(w, "\nOf the paid %s, %d stand there twice: told for another order as well, and waiting for a person ('orderctl order list').\n", m.Currency, m.TwiceMinor)
+		}
+	}
 	fmt.Fprintf(w, "\nLooked at %s of %s, and at %s, in %s.", count(r.Events, "event"), count(r.Orders, "order"), count(r.SKUs, "SKU"), span(r.Took))
 	if r.Behind > 0 {
 		fmt.Fprintf(w, " %s only behind, and caught up.", were(r.Behind))

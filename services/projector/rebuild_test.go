@@ -227,5 +227,5 @@ func TestMoneyThatWentBackTwiceIsFound(t *testing.T) {
 	report := w.verify()
 	require.Equal(t, 1, report.Found, "%+v", report.Findings)
 	assert.Equal(t, "money", report.Findings[0].Kind)
-	assert.Equal(t, []Sum{{"USD", 1, "5000", "6000"}}, report.Money)
+	assert.Equal(t, []Sum{{Currency: "USD", Orders: 1, PaidMinor: "5000", RefundedMinor: "6000"}}, report.Money)
 }

@@ -50,6 +50,9 @@ type Sum struct {
 	Orders        int64  `json:"orders"`
 	PaidMinor     string `json:"paid_minor"` // as text: a sum over many orders need not fit 64 bits
 	RefundedMinor string `json:"refunded_minor"`
+	// TwiceMinor is how much of PaidMinor was told for another order as well, and counts here once a person says so: it
+	// stands in the sum a second time.
+	TwiceMinor int64 `json:"twice_minor,omitempty" db:"-"`
 }
 
 // Check is something else to be proved from the same snapshot.
@@ -72,7 +75,7 @@ func Verify(
 	started := time.Now()
 	v := &verification{
 		projection: &projection{pool: pool, store: store, vault: vault, log: zerolog.Nop()}, progress: progress, checks: checks,
-		behind: map[ident.Entity]family{},
+		behind: map[ident.Entity]family{}, twice: map[string]int64{},
 	}
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error { return v.run(ctx, tx) })
 	if err == nil {
@@ -93,6 +96,7 @@ type verification struct {
 	total      int
 	report     Report
 	behind     map[ident.Entity]family
+	twice      map[string]int64 // by currency
 }
 
 func (v *verification) found(f Finding) {
@@ -216,6 +220,9 @@ func (v *verification) visit(s *order.State) {
 	f := s.Funds()
 	if f.Captured < 0 || f.Refunded < 0 || f.Captured > 0 && f.Refunded > f.Captured {
 		v.found(Finding{Kind: "money", Entity: s.ID.String(), What: fmt.Sprintf("%d captured and %d refunded, minor units of %s", f.Captured, f.Refunded, f.Currency)})
+	}
+	if told := s.Payment.ElsewhereAmount; s.PaidElsewhere() && told.GetCurrency() == f.Currency {
+		v.twice[f.Currency] = order.Add(v.twice[f.Currency], told.GetMinorUnits())
 	}
 	for _, c := range v.checks {
 		if c.Visit != nil {
@@ -352,6 +359,9 @@ func (v *verification) money(ctx context.Context, tx pgx.Tx) error {
 	v.report.Money, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Sum])
 	if err != nil {
 		return fmt.Errorf("sum the money: %w", err)
+	}
+	for i := range v.report.Money {
+		v.report.Money[i].TwiceMinor = v.twice[v.report.Money[i].Currency]
 	}
 	return nil
 }
