@@ -2,6 +2,7 @@ package money
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -38,6 +39,9 @@ var stripeExponents = map[string]int{"MGA": 0, "ISK": 2, "UGX": 2}
 // FromStripe turns Stripe's integer amount into minor units of ISO 4217. Stripe counts some currencies otherwise than
 // ISO does; an amount that ISO's minor unit cannot hold exactly is an error.
 func FromStripe(amount int64, currency string) (Amount, error) {
+	if amount == math.MinInt64 { // has no counterpart above zero, so that nothing could ever be counted against it
+		return Amount{}, fmt.Errorf("%d of Stripe's %s: %w", amount, currency, ErrOverflow)
+	}
 	iso, err := Exponent(currency)
 	if err != nil {
 		return Amount{amount, currency}, err

@@ -74,7 +74,10 @@ const longest = 40
 
 func shift(mantissa, power string) (string, error) {
 	by, negative := 0, strings.HasPrefix(power, "-")
-	digits := strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(power, "-"), "+"), "0")
+	if negative || strings.HasPrefix(power, "+") {
+		power = power[1:]
+	}
+	digits := strings.TrimLeft(power, "0")
 	if len(digits) > 2 {
 		return "", ErrOverflow
 	}
