@@ -249,18 +249,3 @@ func TestStrangeQuantitiesAreRecorded(t *testing.T) {
 	require.Nil(t, got.Quarantine)
 	assert.Equal(t, int64(-1), got.Facts[0].GetOrderDescribed().GetLines()[0].GetQuantity())
 }
-
-func FuzzRead(f *testing.F) {
-	body, err := os.ReadFile("testdata/order_created.json")
-	require.NoError(f, err)
-	f.Add(body)
-	for kind := range types {
-		f.Add([]byte(about(kind, `"order_number":"1","amount":1,"total":1,"currency":"EUR","sku":"A","on_hand":1,"payment":{"provider":"p","id":"i"},"refund":{"id":"r"},"dispute":{"id":"d"},"items":[{"price":1,"quantity":1}]`)))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, fact := range read(string(body)).Facts {
-			_, err := proto.Marshal(fact)
-			require.NoError(t, err)
-		}
-	})
-}

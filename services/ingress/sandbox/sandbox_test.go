@@ -79,13 +79,3 @@ func TestWhatIsWrong(t *testing.T) {
 		assert.Empty(t, got.Facts)
 	}
 }
-
-func FuzzRead(f *testing.F) {
-	f.Add([]byte(aScan))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, fact := range read(string(body)).Facts {
-			_, err := proto.Marshal(fact)
-			require.NoError(t, err)
-		}
-	})
-}

@@ -3,11 +3,9 @@ package shopify_test
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	"github.com/orderflow/orderflow/pkg/money"
@@ -131,43 +129,6 @@ func TestConsistentOrdersAddUp(t *testing.T) {
 			total = current
 		}
 		require.Equal(t, total, money.FromProto(d.GetTotals().GetTotal()).Decimal())
-	})
-}
-
-// The same body gives the same facts, whatever comes: no clock, no chance, no order of a map.
-func FuzzRead(f *testing.F) {
-	files, err := filepath.Glob("testdata/*.json")
-	require.NoError(f, err)
-	for _, file := range files {
-		body, err := os.ReadFile(file)
-		require.NoError(f, err)
-		f.Add(topicOf(file), body)
-	}
-	for topic, body := range map[string]string{
-		"orders/create":  `{"id":1,"currency":"USD","total_price":"9223372036854775807","line_items":[{"quantity":9223372036854775807,"price":"92233720368547758.07"}]}`,
-		"orders/paid":    `{"id":1,"currency":"JPY","total_price":"-9223372036854775807","financial_status":"paid","total_outstanding":"9223372036854775807","line_items":[null]}`,
-		"":               `{"order_id":1,"kind":"sale","gateway":"","amount":"1e99"}`,
-		"refunds/create": `{"order_id":1,"transactions":[{"kind":"refund","status":"success","receipt":[]}]}`,
-	} {
-		f.Add(topic, []byte(body))
-	}
-	f.Fuzz(func(t *testing.T, topic string, body []byte) {
-		r := source.Request{Header: map[string][]string{"X-Shopify-Topic": {topic}}, Body: body, ReceivedAt: now()}
-		a, b := shopify.New().Read(r, account()), shopify.New().Read(r, account())
-		require.Equal(t, a.DeliveryID, b.DeliveryID)
-		require.Len(t, b.Facts, len(a.Facts))
-		for i, fact := range a.Facts {
-			require.True(t, proto.Equal(fact, b.Facts[i]))
-			_, err := proto.Marshal(fact) // refuses what is no UTF-8
-			require.NoError(t, err)
-			require.NotEmpty(t, fact.GetOrder().GetId())
-			require.NoError(t, fact.GetOccurredAt().CheckValid())
-		}
-		if a.Quarantine != nil {
-			_, err := proto.Marshal(a.Quarantine)
-			require.NoError(t, err)
-			require.NotEmpty(t, a.Quarantine.GetReason())
-		}
 	})
 }
 

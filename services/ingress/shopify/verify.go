@@ -2,7 +2,6 @@ package shopify
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"strings"
 
@@ -34,8 +33,8 @@ func (Source) Verify(r source.Request, a source.Account) error {
 	if err != nil {
 		return err
 	}
-	mac, err := base64.StdEncoding.DecodeString(strings.TrimSpace(value))
-	if err != nil || len(mac) != sha256.Size {
+	mac, ok := source.MAC(strings.TrimSpace(value))
+	if !ok || len(mac) != sha256.Size {
 		return source.Refuse(source.Malformed, "the signature is not base64 of 32 bytes, as in "+signature+": XWmrwMey6OsLMeiZKwP4FppHH3cmAiiJJAweH5Jo4bM=")
 	}
 	if !source.SignedByAny(source.Keys(a.Secrets), [][]byte{mac}, r.Body) {

@@ -3,6 +3,7 @@ package source
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"net/http"
@@ -37,6 +38,13 @@ func Header(h http.Header, names ...string) (string, error) {
 		return values[0], nil
 	}
 	return "", Refuse(NotSigned, "the header "+names[0]+" is missing")
+}
+
+// MAC reads a signature in base64, spelt in the one way in which its sender spells it: bits that stand for nothing are
+// zero, and no line is broken. Otherwise a signature could be written in several ways.
+func MAC(text string) ([]byte, bool) {
+	mac, err := base64.StdEncoding.DecodeString(text)
+	return mac, err == nil && base64.StdEncoding.EncodeToString(mac) == text
 }
 
 // HMAC is the HMAC-SHA256 over the parts, one after the other.

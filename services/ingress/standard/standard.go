@@ -118,7 +118,7 @@ func signatures(header string) [][]byte {
 		if !ok {
 			continue
 		}
-		if mac, err := base64.StdEncoding.DecodeString(encoded); err == nil {
+		if mac, ok := source.MAC(encoded); ok {
 			given = append(given, mac)
 		}
 	}

@@ -378,22 +378,3 @@ func TestPublishedPayloads(t *testing.T) {
 		assert.Equal(t, strings.TrimSuffix(filepath.Base(f), ".json"), got.Topic)
 	}
 }
-
-func FuzzRead(f *testing.F) {
-	for _, name := range []string{"intent_old_shape.json", "intent_new_shape.json"} {
-		data, err := os.ReadFile(filepath.Join("testdata", name))
-		require.NoError(f, err)
-		f.Add(data)
-	}
-	for kind := range types {
-		f.Add([]byte(about(kind, `{"id":"x_1","amount":1,"amount_refunded":1,"amount_total":1,"currency":"eur","charge":"ch_1","status":"won","refunds":{"data":[{"id":"re_1"}]}}`)))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		got := New().Read(source.Request{Header: http.Header{}, Body: body, ReceivedAt: now}, ours)
-		for _, fact := range got.Facts {
-			_, err := proto.Marshal(fact)
-			require.NoError(t, err)
-			require.NotEmpty(t, fact.GetReferences())
-		}
-	})
-}

@@ -3,12 +3,9 @@ package woocommerce_test
 import (
 	"encoding/json"
 	"math/big"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	"github.com/orderflow/orderflow/pkg/money"
@@ -112,42 +109,6 @@ func TestConsistentOrdersAddUp(t *testing.T) {
 		require.Equal(t, o["total"], money.FromProto(d.GetTotals().GetTotal()).Decimal())
 		for _, l := range d.GetLines() {
 			require.GreaterOrEqual(t, l.GetDiscount().GetMinorUnits(), int64(0))
-		}
-	})
-}
-
-// The same body gives the same facts, whatever comes.
-func FuzzRead(f *testing.F) {
-	files, err := filepath.Glob("testdata/*.json")
-	require.NoError(f, err)
-	for _, file := range files {
-		body, err := os.ReadFile(file)
-		require.NoError(f, err)
-		f.Add("order.updated", body)
-		f.Add("product.updated", body)
-	}
-	f.Add("order.created", []byte(`{"id":1,"currency":"USD","prices_include_tax":true,"total":"9223372036854775807","line_items":[{"quantity":9223372036854775807,"total":"92233720368547758.07","price":1e30}]}`))
-	f.Add("order.deleted", []byte(`{"id":18446744073709551616}`))
-	f.Add("", []byte(`{"line_items":[null],"order_key":"","status":"refunded","id":"7","currency":"jpy","total":-0,"refunds":[{"id":1,"total":-9e9}]}`))
-	f.Fuzz(func(t *testing.T, topic string, body []byte) {
-		r := source.Request{Header: map[string][]string{"X-Wc-Webhook-Topic": {topic}}, Body: body, ReceivedAt: now()}
-		a, b := woocommerce.New().Read(r, account()), woocommerce.New().Read(r, account())
-		require.Equal(t, a.DeliveryID, b.DeliveryID)
-		require.Len(t, b.Facts, len(a.Facts))
-		for i, fact := range a.Facts {
-			require.True(t, proto.Equal(fact, b.Facts[i]))
-			_, err := proto.Marshal(fact) // refuses what is no UTF-8
-			require.NoError(t, err)
-			require.NoError(t, fact.GetOccurredAt().CheckValid())
-			if d := fact.GetOrderDescribed(); d != nil {
-				for _, l := range d.GetLines() {
-					require.GreaterOrEqual(t, l.GetUnitPrice().GetMinorUnits(), int64(0))
-				}
-			}
-		}
-		if a.Quarantine != nil {
-			_, err := proto.Marshal(a.Quarantine)
-			require.NoError(t, err)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package woocommerce
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"regexp"
 	"strings"
@@ -29,8 +28,8 @@ func (Source) Verify(r source.Request, a source.Account) error {
 	if err != nil {
 		return err
 	}
-	mac, err := base64.StdEncoding.DecodeString(strings.TrimSpace(value))
-	if err != nil || len(mac) != sha256.Size {
+	mac, ok := source.MAC(strings.TrimSpace(value))
+	if !ok || len(mac) != sha256.Size {
 		return source.Refuse(source.Malformed, "the header "+signature+" is not base64 of 32 bytes. Does a filter of the site (woocommerce_webhook_hash_algorithm) change the algorithm? It has to be sha256")
 	}
 	keys := make([][]byte, len(a.Secrets))
