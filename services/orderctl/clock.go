@@ -72,7 +72,7 @@ func parseAgo(s string) (time.Duration, error) {
 		}
 	}
 	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 {
+	if err != nil || d < 0 || days+d < days { // more than 292 years are none
 		return 0, errTime
 	}
 	return days + d, nil
