@@ -12,6 +12,10 @@ TEST_FLAGS ?= -timeout 15m
 ROUNDS     ?= 20
 SEED       ?=
 K          ?= ^TestKills
+# How long `make fuzz` throws inputs at each target, by how many processes, and which targets (F=FuzzStripe).
+FUZZ_TIME    ?= 60s
+FUZZ_WORKERS ?= 1
+F            ?= Fuzz
 # The whole workspace: "work" is Go's own name for every package of the modules in go.work.
 T          ?= work
 # Tools are built once into a folder named after their version. CI points this outside its clone.
@@ -73,6 +77,20 @@ race: ## Run every test under the race detector (needs a C compiler)
 .PHONY: kills
 kills: ## Kill processes at random while webhooks come in, ROUNDS=20 rounds of each kind, and look at what came of it
 	KILL_ROUNDS=$(ROUNDS) KILL_SEED=$(SEED) go test -count=1 -v -timeout 0 -parallel 1 -run '$(K)' ./services/orderctl
+
+# Minimising every input that reaches something new takes the whole minute; a few tries of each are enough.
+.PHONY: fuzz
+fuzz: ## Throw inputs at every parser, one target after the other, FUZZ_TIME=60s each (F=FuzzStripe); stops at a finding
+	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
+	grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' pkg services | sed 's|/[^/]*:func | |' | sort -u | grep -e '$(F)' | \
+	while read -r folder target; do \
+	  if go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 40x -parallel $(FUZZ_WORKERS) "./$$folder" >"$$log" 2>&1 </dev/null; then \
+	    awk -v name="$$folder $$target" '/execs:/ { line = $$0 } END { sub(/.*execs: /, "", line); sub(/ \([0-9]+\/sec\)/, "", line); \
+	      printf "%-58s %s\n", name, line }' "$$log"; \
+	  else \
+	    cat "$$log"; echo "$$folder $$target found something: the input is in $$folder/testdata/fuzz/$$target, see above"; exit 1; \
+	  fi; \
+	done
 
 .PHONY: alone
 alone: ## Build and vet each module by itself, without go.work: finds forgotten requires and versions that drifted apart
