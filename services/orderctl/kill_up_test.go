@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/orderflow/orderflow/services/orderctl/local"
@@ -38,13 +39,16 @@ func orderctlBinary(t *testing.T) string {
 // begin starts the process without waiting for anything.
 func (u *up) begin() {
 	u.t.Helper()
-	environ := []string{"DATABASE_URL=", "NATS_URL=", "MASTER_KEY="}
+	environ := u.environ()
 	for name, value := range demoSettings {
 		environ = append(environ, name+"="+value)
 	}
 	u.process = launch(u.t, "orderctl up", environ, u.binary, "up", "--sandbox", "--data", u.dir,
 		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--mailbox-listen", "127.0.0.1:0")
 }
+
+// environ lets the folder say where everything is.
+func (u *up) environ() []string { return []string{"DATABASE_URL=", "NATS_URL=", "MASTER_KEY="} }
 
 // ready waits until it says where it is.
 func (u *up) ready() {
@@ -65,7 +69,7 @@ func (u *up) ready() {
 // orderctl runs another command on the same folder.
 func (u *up) orderctl(args ...string) (string, error) {
 	c := exec.CommandContext(u.t.Context(), u.binary, append([]string{"--data", u.dir}, args...)...)
-	c.Env = append(os.Environ(), "DATABASE_URL=", "NATS_URL=")
+	c.Env = append(os.Environ(), u.environ()...)
 	out, err := c.CombinedOutput()
 	return string(out), err
 }
@@ -112,12 +116,16 @@ func (u *up) die(way string, early time.Duration) {
 	<-u.process.gone
 }
 
-// outlives waits until another Postgres runs in the place of one that was killed.
+// outlives waits until another Postgres answers in the place of one that was killed.
 func (u *up) outlives(postgres int) {
 	u.t.Helper()
 	require.Eventually(u.t, func() bool {
 		now := postmasterOf(u.process.pid())
-		return u.process.ended() || now != 0 && now != postgres
+		if now == 0 || now == postgres {
+			return u.process.ended()
+		}
+		conn, err := pgx.Connect(u.t.Context(), u.run.DatabaseURL)
+		return err == nil && conn.Close(u.t.Context()) == nil
 	}, lifetime, 20*time.Millisecond, "nobody started its database again")
 	require.False(u.t, u.process.ended(), "it ended with its database: %s", u.process.said.String())
 }
@@ -140,7 +148,7 @@ func TestKillsOfEverythingInOneProcess(t *testing.T) {
 	u.process.end(t)
 }
 
-// round kills a few times while the orders of a round come in, and looks at what came of them.
+// round kills a few times while the orders of a round come in, and a rebuild with them, and looks at what came of them.
 func (u *up) round(k *kills, s *senders, n int) killRow {
 	u.t.Helper()
 	row := killRow{round: n + 1, orders: k.orders}
@@ -151,6 +159,7 @@ func (u *up) round(k *kills, s *senders, n int) killRow {
 		s.working.Wait()
 		close(told)
 	}()
+	rebuilding := launch(u.t, "orderctl rebuild", u.environ(), u.binary, "rebuild", "--data", u.dir)
 	for i := range 1 + k.random.IntN(3) {
 		way := waysToDie[(n+i)%len(waysToDie)]
 		enough, pause := k.moment()
@@ -158,12 +167,19 @@ func (u *up) round(k *kills, s *senders, n int) killRow {
 		time.Sleep(pause) // the moment is random by the seed, it waits for nothing
 		u.die(way, time.Duration(k.random.Int64N(int64(1500*time.Millisecond))))
 		row.killed = append(row.killed, way)
+		if i == 0 {
+			rebuilding.kill()
+			<-rebuilding.gone
+		}
 		if u.process.ended() {
 			u.begin()
 			u.ready()
 			s.at(u.run.IngressURL)
 		}
 	}
+	said, err := u.orderctl("rebuild")
+	require.NoError(u.t, err, "a rebuild after one that was killed: %s", said)
+	require.NotContains(u.t, said, "differed from what the events say")
 	<-told
 	c, done := newChecker(u.t, u.run, func() (string, error) { return u.orderctl("verify") })
 	defer done()
