@@ -19,7 +19,7 @@ import (
 type Janitor struct {
 	JS  jetstream.JetStream
 	Log zerolog.Logger
-	// Keep and Every are how long what was handled stays, and how often it is looked at; zero means a day and five
+	// Keep and Every are how long what was handled stays, and how often it is looked at; zero means a day and two
 	// seconds.
 	Keep, Every time.Duration
 
@@ -30,7 +30,7 @@ type Janitor struct {
 
 const (
 	janitorKeeps = 24 * time.Hour
-	janitorEvery = 5 * time.Second
+	janitorEvery = 2 * time.Second
 	// fullAt is the share of the stream, in percent, above which room is made before the time has come.
 	fullAt = 80
 	// spare keeps the janitor from working for a handful of messages.

@@ -47,7 +47,7 @@ func (s *State) Apply(e event.Recorded) error {
 		return fmt.Errorf("order %s: %w: %s %d follows %d", s.ID, ErrGap, e.Category, e.Version, s.versions[at])
 	}
 	if e.Damaged != nil {
-		return fmt.Errorf("order %s: %w: %s %d: %w", s.ID, ErrDamaged, e.Category, e.Version, e.Damaged)
+		return fmt.Errorf("order %s: %w: %s %d: %v", s.ID, ErrDamaged, e.Category, e.Version, e.Damaged)
 	}
 	s.versions[at] = e.Version
 	s.Events++

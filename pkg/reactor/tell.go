@@ -48,6 +48,7 @@ const sweepAfter = 8 * time.Second
 
 // sweepOutbox rings what was appended and never told, by us or by a process that died.
 func (r *Reactor) sweepOutbox(ctx context.Context) {
+	trouble := bus.Sparing(r.deps.Log, "outbox sweep")
 	every(ctx, 2*time.Second, func() {
 		n, err := r.deps.Store.ClaimOutbox(ctx, r.pace.sweepOutbox, 100, func(ctx context.Context, rows []eventstore.OutboxRow) error {
 			var bells []*envelopev1.Doorbell
@@ -57,7 +58,7 @@ func (r *Reactor) sweepOutbox(ctx context.Context) {
 			return r.publish(ctx, bells)
 		})
 		if err != nil && ctx.Err() == nil {
-			r.deps.Log.Warn().Err(err).Msg("outbox sweep")
+			trouble(err)
 		}
 		if n > 0 {
 			r.metrics.swept.Add(float64(n))

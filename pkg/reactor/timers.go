@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/ident"
 )
 
@@ -15,12 +16,13 @@ const (
 )
 
 func (r *Reactor) ringTimers(ctx context.Context) {
+	trouble := bus.Sparing(r.deps.Log, "timers")
 	every(ctx, ringEvery, func() {
 		for {
 			due, err := r.deps.Store.Due(ctx, r.spec.Service, ringMost, r.pace.ringLease)
 			if err != nil {
 				if ctx.Err() == nil {
-					r.deps.Log.Warn().Err(err).Msg("timers")
+					trouble(err)
 				}
 				return
 			}

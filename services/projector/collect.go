@@ -77,9 +77,7 @@ func durable() bus.Durable {
 
 // Run projects until ctx ends; then it stops fetching, finishes what is in hand and returns.
 func (c *collector) Run(ctx context.Context) error {
-	consuming, err := bus.Consume(ctx, c.js, durable(), func(m jetstream.Msg) { c.receive(ctx, m) }, func(err error) {
-		c.log.Warn().Err(err).Msg("broker")
-	})
+	consuming, err := bus.Consume(ctx, c.js, durable(), func(m jetstream.Msg) { c.receive(ctx, m) }, bus.Sparing(c.log, "broker"))
 	if err != nil {
 		return err
 	}

@@ -53,9 +53,7 @@ func newJournal(d host.Deps, config Config) *journal {
 
 // Run writes deliveries down until ctx ends.
 func (j *journal) Run(ctx context.Context) error {
-	consuming, err := bus.Consume(ctx, j.js, bus.JournalDurable(), func(m jetstream.Msg) { j.receive(ctx, m) }, func(err error) {
-		j.log.Warn().Err(err).Msg("broker")
-	})
+	consuming, err := bus.Consume(ctx, j.js, bus.JournalDurable(), func(m jetstream.Msg) { j.receive(ctx, m) }, bus.Sparing(j.log, "broker"))
 	if err != nil {
 		return err
 	}
