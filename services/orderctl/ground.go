@@ -3,6 +3,7 @@ package orderctl
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,11 +43,34 @@ func withBroker(ctx context.Context, g *local.Ground, use func(jetstream.JetStre
 	return broker(ctx, Running{NATSURL: g.NATSURL}, func(_ context.Context, js jetstream.JetStream) error { return use(js) })
 }
 
-// sandboxStock is what a fresh sandbox has on its shelves, so that a first order ships.
+// sandboxStock is what a sandbox has on its shelves from its first start on, so that a first order ships.
 var sandboxStock = map[string]int64{"MUG": 1000, "TSHIRT": 1000, "POSTER": 1000}
 
+// stockSandbox fills what was never filled: at the first start, or at the next one if that was killed before.
 func stockSandbox(ctx context.Context, g *local.Ground) error {
-	return fillShelves(ctx, g, sandboxStock)
+	pool, err := host.OpenPool(ctx, g.DatabaseURL, "orderctl", 2)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	missing := maps.Clone(sandboxStock)
+	levels, err := eventstore.New(pool, nil).Snapshots(ctx, event.Stock, skusOf(missing))
+	if err != nil {
+		return err
+	}
+	maps.DeleteFunc(missing, func(sku string, _ int64) bool { _, ok := levels[ident.SKU(sku)]; return ok })
+	if len(missing) == 0 {
+		return nil
+	}
+	return fillShelves(ctx, g, missing)
+}
+
+func skusOf(stock map[string]int64) []ident.Entity {
+	var ids []ident.Entity
+	for sku := range stock {
+		ids = append(ids, ident.SKU(sku))
+	}
+	return ids
 }
 
 // fillShelves sets what is on hand and returns when inventory has taken it.
@@ -89,10 +113,7 @@ func stocked(ctx context.Context, g *local.Ground, stock map[string]int64) error
 		return err
 	}
 	defer pool.Close()
-	var ids []ident.Entity
-	for sku := range stock {
-		ids = append(ids, ident.SKU(sku))
-	}
+	ids := skusOf(stock)
 	store := eventstore.New(pool, nil)
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

@@ -66,6 +66,25 @@ func (u *up) ready() {
 	}
 }
 
+// waitFor returns when a file is in its folder.
+func (u *up) waitFor(name string) {
+	u.t.Helper()
+	require.Eventually(u.t, func() bool {
+		_, err := os.Stat(filepath.Join(u.dir, name))
+		return err == nil
+	}, lifetime, time.Millisecond)
+}
+
+// hasStock wants the shelves of the sandbox filled, whatever became of its first start.
+func (u *up) hasStock() {
+	u.t.Helper()
+	said, err := u.orderctl("stock", "show", "--json")
+	require.NoError(u.t, err, said)
+	for sku := range sandboxStock {
+		require.Contains(u.t, said, `"`+sku+`"`)
+	}
+}
+
 // orderctl runs another command on the same folder.
 func (u *up) orderctl(args ...string) (string, error) {
 	c := exec.CommandContext(u.t.Context(), u.binary, append([]string{"--data", u.dir}, args...)...)
@@ -136,7 +155,12 @@ func TestKillsOfEverythingInOneProcess(t *testing.T) {
 	k := newKills(t)
 	u := &up{t: t, binary: orderctlBinary(t), dir: filepath.Join(killFolder(t), "data")}
 	u.begin()
+	u.waitFor(keyFile) // its first start is killed too, when it has hardly begun
+	u.process.kill()
+	<-u.process.gone
+	u.begin()
 	u.ready()
+	u.hasStock()
 	require.NoError(t, fillShelves(t.Context(), &local.Ground{DatabaseURL: u.run.DatabaseURL, NATSURL: u.run.NATSURL}, stockOf(k)))
 	s := newSenders(t)
 	s.secrets = u.run.Secrets

@@ -162,7 +162,7 @@ func (f *upFlags) whenReady(ctx context.Context, ground *local.Ground, out io.Wr
 	if f.Sandbox {
 		run.MailboxURL = ground.URL("sandbox")
 	}
-	if f.Sandbox && ground.Fresh {
+	if f.Sandbox {
 		if err := stockSandbox(ctx, ground); err != nil {
 			return err
 		}

@@ -14,9 +14,7 @@ package local
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -47,8 +45,6 @@ func (o Options) LogFile() string { return filepath.Join(o.Dir, "log.json") }
 // Ground is what was prepared.
 type Ground struct {
 	Options
-	// Fresh says that the folder was made by this start.
-	Fresh bool
 	// Embedded says that the NATS server is this process's own.
 	Embedded             bool
 	DatabaseURL, NATSURL string
@@ -92,9 +88,6 @@ func (g *Ground) folder(context.Context) error {
 		return err
 	}
 	g.Dir = dir
-	if _, err := os.Stat(filepath.Join(dir, keyFile)); errors.Is(err, fs.ErrNotExist) {
-		g.Fresh = true
-	}
 	// Others may pass through: Postgres may have to run as another user. Every file in it is private.
 	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
 		return usable(fmt.Errorf("make the data folder: %w", err))
