@@ -68,6 +68,17 @@ func FuzzStripe(f *testing.F) {
 		refund  = `{"id":"re_1","amount":500,"currency":"eur","charge":"ch_1","payment_intent":"pi_1","reason":"requested_by_customer","status":"succeeded","metadata":{"order_number":"1001"}}`
 		dispute = `{"id":"dp_1","amount":4990,"currency":"eur","charge":"ch_1","payment_intent":"pi_1","reason":"fraudulent","status":"needs_response","metadata":[]}`
 	)
+	for _, status := range []string{"no_payment_required", "unpaid", "", "perhaps"} {
+		f.Add("", []byte(`{"type":"checkout.session.completed","data":{"object":`+strings.Replace(session, `"paid"`, `"`+status+`"`, 1)+`}}`), []byte{})
+	}
+	for _, status := range []string{"canceled", "requires_action", "odd", ""} {
+		f.Add("", []byte(`{"type":"refund.failed","data":{"object":`+strings.Replace(refund, "succeeded", status, 1)+`}}`), []byte{})
+	}
+	for _, status := range []string{"won", "lost", "warning_closed", "warning_under_review"} {
+		f.Add("", []byte(`{"type":"charge.dispute.updated","data":{"object":`+strings.Replace(dispute, "needs_response", status, 1)+`}}`), []byte{})
+	}
+	f.Add("", []byte(`{"type":"charge.succeeded","data":{"object":{"id":"ch_1","amount":500,"captured":false,"currency":"eur","status":"pending"}}}`), []byte{4, 0, 9, 2})
+	f.Add("", []byte(`{"type":"charge.updated","data":{"object":{"id":"ch_1","amount":500,"amount_refunded":100,"captured":false,"currency":"eur"}}}`), []byte{})
 	for kind, object := range map[string]string{
 		"payment_intent.succeeded": intent, "payment_intent.amount_capturable_updated": intent, "payment_intent.payment_failed": intent, "payment_intent.canceled": intent,
 		"charge.succeeded": charge, "charge.captured": charge, "charge.failed": charge, "charge.expired": charge, "charge.refunded": charge, "charge.refund.updated": refund, "refund.failed": refund,
@@ -101,6 +112,18 @@ func FuzzShopify(f *testing.F) {
 		"":               `{"order_id":1,"kind":"sale","gateway":"","amount":"1e99"}`,
 	} {
 		f.Add(topic, []byte(body), []byte{})
+	}
+	f.Add("orders/fulfilled", []byte(`{"id":1,"currency":"USD","presentment_currency":"EUR","created_at":"2026-03-01T12:00:00Z","total_price_set":{"presentment_money":{"amount":"9.00","currency_code":"EUR"}},
+		"line_items":[{"id":1,"quantity":1,"price_set":{"presentment_money":{"amount":"9.00"}},"fulfillment_status":"fulfilled","tip_payment_method":"card"}],
+		"fulfillments":[{"status":"success","created_at":"2026-03-01T12:00:30Z","line_items":[{"id":1}]},{"status":"cancelled"}],"shipping_lines":[{"price":"0.00","is_removed":true}]}`), []byte{})
+	for _, kind := range []string{"authorization", "void", "change", "refund", ""} {
+		for _, status := range []string{"success", "error", "awaiting_response", "odd"} {
+			f.Add("order_transactions/create", []byte(`{"id":2,"order_id":1,"parent_id":1,"kind":"`+kind+`","status":"`+status+`","gateway":"shopify_payments","amount":"9.00","receipt":{"id":"ch_1","payment_intent":{"id":"pi_1"},"charges":{"data":[{"id":"ch_2"}]}},
+				"total_unsettled_set":{"presentment_money":{"amount":"0.0","currency":"XXX"}}}`), []byte{})
+		}
+	}
+	for _, status := range []string{"won", "lost", "charge_refunded", "under_review", "odd", ""} {
+		f.Add("disputes/update", []byte(`{"id":3,"order_id":1,"type":"chargeback","status":"`+status+`","amount":"9.00","currency":"USD"}`), []byte{})
 	}
 	read(f, shopify.New(), "X-Shopify-Topic")
 }
