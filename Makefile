@@ -85,8 +85,8 @@ fuzz: ## Throw inputs at every parser, one target after the other, FUZZ_TIME=60s
 	grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' pkg services | sed 's|/[^/]*:func | |' | sort -u | grep -e '$(F)' | \
 	while read -r folder target; do \
 	  if go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 40x -parallel $(FUZZ_WORKERS) "./$$folder" >"$$log" 2>&1 </dev/null; then \
-	    awk -v name="$$folder $$target" '/execs:/ { line = $$0 } END { sub(/.*execs: /, "", line); sub(/ \([0-9]+\/sec\)/, "", line); \
-	      printf "%-58s %s\n", name, line }' "$$log"; \
+	    awk -v name="$$folder $$target" '/execs:/ { line = $$0 } END { sub(/.*execs: /, "", line); sub(/ \([0-9]+\/sec\)/, " executions", line); \
+	      printf "%-58s %s\n", name, line ? line : "only the kept inputs: give it more FUZZ_TIME" }' "$$log"; \
 	  else \
 	    cat "$$log"; echo "$$folder $$target found something: the input is in $$folder/testdata/fuzz/$$target, see above"; exit 1; \
 	  fi; \
