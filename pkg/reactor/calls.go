@@ -65,7 +65,7 @@ func newPool(workers int) *pool {
 	workers = max(workers, 1)
 	return &pool{
 		slots: make(chan struct{}, workers), open: make(chan struct{}, workers*openMost),
-		underWay: map[string][]*errand{}, lately: map[string]answered{},
+		underWay: map[string][]*errand{}, lately: map[string]answered{}, recorder: recorder{lately: map[ident.Entity]answered{}},
 	}
 }
 
@@ -105,17 +105,17 @@ func (p *pool) leave(key string, version int, now time.Time) []*errand {
 	delete(p.underWay, key)
 	if version > 0 {
 		p.lately[key] = answered{version, now}
-		p.forget(now)
+		forget(p.lately, now)
 	}
 	return waiting
 }
 
 // forget drops a few answers that are old, each time one is added: so the map stays as large as its time wants.
-func (p *pool) forget(now time.Time) {
+func forget[K comparable](lately map[K]answered, now time.Time) {
 	looked := 0
-	for key, a := range p.lately {
+	for key, a := range lately {
 		if now.Sub(a.at) > latelyFor {
-			delete(p.lately, key)
+			delete(lately, key)
 		}
 		looked++
 		if looked == 8 {

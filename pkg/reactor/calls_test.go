@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/fault"
 	"github.com/orderflow/orderflow/pkg/order"
 	"github.com/orderflow/orderflow/pkg/reactor"
@@ -406,5 +407,50 @@ func TestWhoWaitedForSomebodyElsesCallLooksAgain(t *testing.T) {
 	w.eventually("the second bell has been decided", func() bool { return decided.Load() > before && w.unacked() == 2 })
 	goOn()
 	w.eventually("both are told", func() bool { return len(w.payments(1)) == 2 })
+	w.settled()
+}
+
+// A look at an order while the answer of a call is being recorded sees no answer yet, and the answer was decided about
+// before the news that the look is for. What follows from both must not be left to the next sweep.
+func TestALookWhileAnAnswerIsRecordedLooksAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	follows := func(o *order.State) (d reactor.Decision) { // the last word, once it is placed and settled
+		if g := o.Payment.Grant("a"); o.Order.Placed && g != nil && g.Settled && o.Payment.Closed == nil {
+			return says(&paymentv1.PaymentClosed{})
+		}
+		return d
+	}
+	var looked atomic.Bool
+	recording, record := make(chan struct{}), make(chan struct{})
+	s := calling(func(o *order.State, tr reactor.Trigger, _ time.Time) (reactor.Decision, error) {
+		if tr.Kind == reactor.Command {
+			d := says(&paymentv1.RefundGranted{GrantId: "a"})
+			d.Requests = []reactor.Request{refund("a")}
+			return d, nil
+		}
+		looked.Store(looked.Load() || o.Order.Placed)
+		return follows(o), nil
+	}, reactor.Calls{Do: answers, Record: func(o *order.State, r reactor.Request, _ any, _ error, _ time.Time) (reactor.Decision, error) {
+		if !o.Order.Placed {
+			close(recording)
+			<-record
+		}
+		d := says(&paymentv1.RefundSettled{GrantId: r.Key()})
+		d.Events = append(d.Events, follows(o.With(event.Payment, d.Events...)).Events...)
+		return d, nil
+	}})
+	w.start(s, quick)
+	goOn := sync.OnceFunc(func() { close(record) })
+	t.Cleanup(goOn)
+	w.command(1, "refund")
+	<-recording
+	w.placed(1)
+	_, err := w.pool.Exec(context.Background(), `DELETE FROM orderflow.outbox`) // its bell is the one below, and no other
+	require.NoError(t, err)
+	w.ring(1)
+	w.eventually("the bell has been decided", looked.Load)
+	goOn()
+	w.eventuallyPayments(1, "RefundGranted", "RefundSettled", "PaymentClosed")
 	w.settled()
 }

@@ -38,6 +38,49 @@ type recorder struct {
 	mu      sync.Mutex
 	waiting []*reply
 	running bool
+
+	// now are the entities of the answers that are being decided about and stored; stored is closed when they are.
+	now    map[ident.Entity]bool
+	stored chan struct{}
+	// lately are the versions that hold what was stored.
+	lately map[ident.Entity]answered
+}
+
+// begin marks the entities of a batch.
+func (q *recorder) begin(ids []ident.Entity) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.now, q.stored = map[ident.Entity]bool{}, make(chan struct{})
+	for _, id := range ids {
+		q.now[id] = true
+	}
+}
+
+// end takes the marks away and keeps what was stored by entity.
+func (q *recorder) end(versions map[ident.Entity]int, now time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for id, version := range versions {
+		q.lately[id] = answered{version, now}
+		forget(q.lately, now)
+	}
+	q.now = nil
+	close(q.stored)
+}
+
+// overtook says that an answer about an entity was stored after somebody had looked at it at that version, once that is
+// so. The answer may have been decided about before the news that led to the look, and the look did not see the answer:
+// neither did what follows from both.
+func (q *recorder) overtook(id ident.Entity, version int) bool {
+	q.mu.Lock()
+	for q.now[id] {
+		stored := q.stored
+		q.mu.Unlock()
+		<-stored
+		q.mu.Lock()
+	}
+	defer q.mu.Unlock()
+	return version < q.lately[id].version
 }
 
 // record decides about an answer on fresh state and returns when that is stored. Whoever else has an answer meanwhile
@@ -132,6 +175,9 @@ func (r *Reactor) recordOnce(batch []*reply) ([]*reply, error) {
 	for i, a := range batch {
 		ids[i] = a.entity
 	}
+	versions := map[ident.Entity]int{}
+	r.calls.recorder.begin(ids)
+	defer func() { r.calls.recorder.end(versions, r.deps.Clock()) }()
 	loaded, err := r.deps.Store.Load(ctx, ids)
 	if err != nil {
 		return nil, err
@@ -157,6 +203,9 @@ func (r *Reactor) recordOnce(batch []*reply) ([]*reply, error) {
 	conflicted := map[int]bool{}
 	for u, outcome := range outcomes {
 		conflicted[owners[u]] = outcome == eventstore.Conflict
+		if outcome != eventstore.Conflict && len(units[u].Appends) > 0 {
+			versions[batch[owners[u]].entity] = decisions[owners[u]].state.Version(r.spec.Owns)
+		}
 	}
 	return r.ended(batch, decisions, failures, conflicted), nil
 }

@@ -74,6 +74,8 @@ func (r *Reactor) store(ctx context.Context, decisions []decision) ([]*Work, err
 			} else {
 				again = append(again, d.work) // the answer came while it was being decided
 			}
+		case r.overtaken(d):
+			again = append(again, d.work)
 		default:
 			done = append(done, d.work.items...)
 		}
@@ -81,6 +83,12 @@ func (r *Reactor) store(ctx context.Context, decisions []decision) ([]*Work, err
 	r.end(ctx, done...)
 	r.metrics.conflicts.Add(float64(len(again)))
 	return again, nil
+}
+
+// overtaken says that a decision which appends nothing, and so meets no conflict, did not see the answer of a call that
+// was being stored meanwhile.
+func (r *Reactor) overtaken(d decision) bool {
+	return r.calls != nil && len(d.unit.Appends) == 0 && r.calls.recorder.overtook(d.work.Entity, d.work.State.Version(r.spec.Owns))
 }
 
 // storeBatch lets the service decide about the whole batch. A unit that is in conflict sends back every work that has
