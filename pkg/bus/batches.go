@@ -12,6 +12,7 @@ type Batches[T any] struct {
 	Inbox  <-chan T
 	Most   int           // how many a batch may hold
 	Breath time.Duration // the longest pause between two batches
+	Least  time.Duration // the shortest one, where being a moment later costs less than another batch
 }
 
 // Each handles one batch after the other until ctx ends.
@@ -24,7 +25,7 @@ func (b Batches[T]) Each(ctx context.Context, handle func(batch []T)) {
 			batch := b.fill(ctx, first, time.Until(rested))
 			began := time.Now()
 			handle(batch)
-			rested = time.Now().Add(min(time.Since(began), b.Breath))
+			rested = time.Now().Add(max(min(time.Since(began), b.Breath), b.Least))
 		}
 	}
 }

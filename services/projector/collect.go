@@ -21,9 +21,12 @@ import (
 // batchMost is how many bells one turn takes: 500 entities at a time measured best, and it is milliseconds of work.
 const batchMost = 500
 
-// breathMost bounds the pause between two turns: it is how much later a row may show what happened. An order moves a
-// dozen times within a second, and is written once for what comes within a pause.
-const breathMost = 100 * time.Millisecond
+// The pause between two turns is how much later a row may show what happened. An order moves a dozen times within a
+// second, and is written once for what comes within a pause.
+const (
+	breathLeast = 50 * time.Millisecond
+	breathMost  = 100 * time.Millisecond
+)
 
 // Trouble with the database is waited out, at first for a moment and then for longer.
 const (
@@ -85,7 +88,7 @@ func (c *collector) Run(ctx context.Context) error {
 	helpers.Go(func() { c.sweep(ctx) })
 	helpers.Go(func() { c.watchRebuild(ctx) })
 	work := context.WithoutCancel(ctx)
-	bus.Batches[*bell]{Inbox: c.inbox, Most: batchMost, Breath: breathMost}.Each(ctx, func(batch []*bell) { c.handle(work, ctx.Done(), batch) })
+	bus.Batches[*bell]{Inbox: c.inbox, Most: batchMost, Breath: breathMost, Least: breathLeast}.Each(ctx, func(batch []*bell) { c.handle(work, ctx.Done(), batch) })
 	consuming.Stop()
 	helpers.Wait()
 	return nil

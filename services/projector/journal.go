@@ -60,7 +60,7 @@ func (j *journal) Run(ctx context.Context) error {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { j.keep(ctx) })
 	work := context.WithoutCancel(ctx)
-	bus.Batches[arrival]{Inbox: j.inbox, Most: journalMost, Breath: breathMost}.Each(ctx, func(batch []arrival) { j.handle(work, ctx.Done(), batch) })
+	bus.Batches[arrival]{Inbox: j.inbox, Most: journalMost, Breath: breathMost, Least: breathLeast}.Each(ctx, func(batch []arrival) { j.handle(work, ctx.Done(), batch) })
 	consuming.Stop()
 	helpers.Wait()
 	return nil
