@@ -70,7 +70,9 @@ func start() {
 		return
 	}
 	private.server, private.err = postgres.Start(ctx, postgres.Options{Binaries: binaries, DataDir: private.dir, Settings: map[string]string{
-		"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB",
+		// Every test that runs the whole suite opens some dozens of connections, and several run at once.
+		"max_connections": "800",
+		"fsync":           "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB",
 	}})
 	if private.err == nil {
 		private.err = private.server.EnsureDatabase(ctx, template)

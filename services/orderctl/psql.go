@@ -53,8 +53,8 @@ func psqlFolders() []string {
 }
 
 func findPsql() (string, error) {
-	if program, err := exec.LookPath("psql"); err == nil {
-		return program, nil
+	if program, err := exec.LookPath("psql"); err == nil && exec.Command(program, "--version").Run() == nil { //nolint:noctx // it takes no time
+		return program, nil // and not a wrapper of Debian's around a psql that is not there
 	}
 	for _, pattern := range psqlFolders() {
 		found, err := filepath.Glob(filepath.Join(pattern, "psql"))
