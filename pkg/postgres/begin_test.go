@@ -20,7 +20,7 @@ func TestAServerStartsWhereAnotherOneIsStillDying(t *testing.T) {
 	s := started(t, b, dir)
 	account, data := s.account, s.data
 	s.Stop()
-	dead := exec.Command("true") //nolint:noctx // it ends at once
+	dead := exec.Command("true")
 	dead.SysProcAttr = account.credential()
 	require.NoError(t, dead.Start()) // and is not waited for
 	note := fmt.Sprintf("%d\n%s\n%d\n5432\n%s\n", dead.Process.Pid, data, time.Now().Unix(), s.socket)

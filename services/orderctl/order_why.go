@@ -88,6 +88,9 @@ func why(c *cobra.Command, s *system, f found, m moment) error {
 		}
 		r.Name, r.Status, r.Gates, r.Waits = nameOf(o), string(o.Status()), gatesOf(o), waitsOf(o, patience, at)
 		r.Sentence = sentenceOf(o, r.Waits)
+		if o.Unknown > 0 {
+			r.Notes = append(r.Notes, count(o.Unknown, "event")+" of it only a newer program understands; the service whose it is waits for that program.")
+		}
 	}
 	if m.isNow() {
 		if err := s.surroundings(c, f, o, &r); err != nil {
