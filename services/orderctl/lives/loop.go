@@ -321,6 +321,10 @@ func (m *Memory) finish(s *service, h *inHand) {
 		m.store(s, h.batch)
 		return
 	}
+	if m.Replicas == 1 && h.call == nil && m.overtaken(s, h) {
+		m.again(s, h)
+		return
+	}
 	m.write(s, h)
 	if h.call != nil {
 		m.answered(s, h.call)
@@ -368,4 +372,18 @@ func (m *Memory) write(s *service, h *inHand) {
 	for _, q := range d.Requests {
 		m.ask(s, h, q)
 	}
+}
+
+// overtaken says that a decision that appends nothing did not see the answer of a call that is being stored, or was
+// since: the loop, which knows of the calls of its own replica, looks again.
+func (m *Memory) overtaken(s *service, h *inHand) bool {
+	if h.batch != nil || len(h.decided.Events) > 0 {
+		return false
+	}
+	for _, other := range s.hand {
+		if other.call != nil && other.entity == h.entity {
+			m.finish(s, other)
+		}
+	}
+	return s.spec.Calls != nil && m.State(h.entity).Version(s.spec.Owns) != h.expected
 }

@@ -222,7 +222,7 @@ func (o *tale) shopRefunded(r *refund) {
 }
 
 func (o *tale) disputing(p *pay, how string) thread {
-	amount := func() int64 { return max(1, p.captured) }
+	amount := func() int64 { return max(1, p.captured-p.refunded) }
 	var t thread
 	if how == disputeNone {
 		return t

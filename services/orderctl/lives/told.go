@@ -90,7 +90,11 @@ func Anyhow(t *rapid.T) Way {
 			told := natural
 			if len(natural)+len(before) > 0 {
 				known := append(append([]Delivery{}, natural...), before...)
-				told = append(append([]Delivery{}, natural...), rapid.SliceOfN(rapid.SampledFrom(known), 0, 4).Draw(t, label+" repeats")...)
+				repeats := rapid.SliceOfN(rapid.SampledFrom(known), 0, 4).Draw(t, label+" repeats")
+				for i := range repeats { // some come as deliveries of their own
+					repeats[i].ID += rapid.SampledFrom([]string{"", "-again"}).Draw(t, "id")
+				}
+				told = append(append([]Delivery{}, natural...), repeats...)
 			}
 			return rapid.Permutation(told).Draw(t, label+" told")
 		},
