@@ -16,6 +16,7 @@ func (s *Server) begin(ctx context.Context) error {
 		if err := stopLeftover(ctx, s.data); err != nil {
 			return err
 		}
+		endOrphans(s.data)
 		if err := s.launch(); err != nil {
 			return err
 		}

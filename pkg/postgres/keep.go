@@ -21,6 +21,7 @@ func (s *Server) launch() error {
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.data, s.options.Binaries.environment(), s.logs, s.logs
 	cmd.SysProcAttr = s.account.credential()
 	dieWithParent(cmd.SysProcAttr)
+	cmd.WaitDelay = orphanGrace // a child that outlives it holds what it writes its log to
 	run := &process{cmd, make(chan struct{})}
 	started := make(chan error)
 	go func() {
@@ -64,6 +65,7 @@ func (s *Server) keepRunning() {
 			return
 		case <-s.running().gone:
 		}
+		endOrphans(s.data)
 		if time.Since(began) > steady {
 			pause, told = firstPause, ""
 		}
