@@ -149,3 +149,22 @@ func postmasterOf(pid int) int {
 	}
 	return 0
 }
+
+// postgresIn are the processes that work in a folder, with what they say they do and what the kernel knows of them.
+func postgresIn(dir string) []string {
+	var found []string
+	all, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return nil
+	}
+	for _, path := range all {
+		cwd, err := os.Readlink(path + "/cwd")
+		if err != nil || !strings.HasPrefix(cwd, dir) {
+			continue
+		}
+		line, _ := os.ReadFile(path + "/cmdline") //nolint:errcheck // gone meanwhile
+		wait, _ := os.ReadFile(path + "/wchan")   //nolint:errcheck // as above
+		found = append(found, fmt.Sprintf("%s %s waits in %s", filepath.Base(path), strings.ReplaceAll(string(line), "\x00", " "), wait))
+	}
+	return found
+}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/orderflow/orderflow/services/orderctl/local"
@@ -138,14 +139,15 @@ func (u *up) die(way string, early time.Duration) {
 // outlives waits until another Postgres answers in the place of one that was killed.
 func (u *up) outlives(postgres int) {
 	u.t.Helper()
-	require.Eventually(u.t, func() bool {
+	back := assert.Eventually(u.t, func() bool {
 		now := postmasterOf(u.process.pid())
 		if now == 0 || now == postgres {
 			return u.process.ended()
 		}
 		conn, err := pgx.Connect(u.t.Context(), u.run.DatabaseURL)
 		return err == nil && conn.Close(u.t.Context()) == nil
-	}, lifetime, 20*time.Millisecond, "nobody started its database again")
+	}, lifetime, 20*time.Millisecond)
+	require.True(u.t, back, "nobody started its database again: %s\nprocesses of Postgres:\n%s", u.process.said.String(), strings.Join(postgresIn(u.dir), "\n"))
 	require.False(u.t, u.process.ended(), "it ended with its database: %s", u.process.said.String())
 }
 
