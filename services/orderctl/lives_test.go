@@ -210,7 +210,7 @@ var shown = []string{
 	`SELECT 'shipment', status, count(*) FROM read.shipments WHERE order_id = $1 AND status <> 'voided' AND tracking_number IS NOT NULL GROUP BY 2`,
 	`SELECT 'scan', step, scan_id, scanned_at FROM read.shipment_scans WHERE order_id = $1 ORDER BY scan_id`,
 	`SELECT 'mail', kind, count(*) FROM read.notifications WHERE order_id = $1 AND kind IN ('shipped', 'delivered', 'cancelled') GROUP BY 2 ORDER BY 2`,
-	`SELECT 'refund told', max(subject) FROM read.notifications WHERE order_id = $1 AND kind = 'refunded'`,
+	`SELECT 'refunds told', max(split_part(subject, ':', 2)::bigint) FROM read.notifications WHERE order_id = $1 AND kind = 'refunded'`,
 }
 
 func (s theatre) shows(t *testing.T, l lives.Life) string {

@@ -380,7 +380,7 @@ func (m *Memory) overtaken(s *service, h *inHand) bool {
 	if h.batch != nil || len(h.decided.Events) > 0 {
 		return false
 	}
-	for _, other := range s.hand {
+	for _, other := range slices.Clone(s.hand) {
 		if other.call != nil && other.entity == h.entity {
 			m.finish(s, other)
 		}
