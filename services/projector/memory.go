@@ -72,20 +72,20 @@ func makeRoom[K comparable, V any](all map[K]V) {
 	}
 }
 
-// standing locks the guards of the entities that are remembered, and returns the digests of those that stand as they
-// are remembered.
+// standing locks the guards of all entities of a batch that has some which are remembered, and returns the digests of
+// those that stand as they are remembered. All, and in the order in which they are written: another replica remembers
+// others, and if each held only its own, each would wait for what the other holds.
 func (m *memory) standing(ctx context.Context, tx pgx.Tx, f family, generation int, all []folded) (map[ident.Entity]digests, error) {
 	lately := m.lately(generation, all)
 	if len(lately) == 0 {
 		return nil, nil
 	}
-	keys := make([]uuid.UUID, 0, len(lately))
-	for id := range lately {
-		keys = append(keys, uuid.UUID(id))
+	keys := make([]uuid.UUID, len(all))
+	for i, e := range all {
+		keys[i] = uuid.UUID(e.entity)
 	}
-	slices.SortFunc(keys, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	g := f.guard()
-	rows, err := tx.Query(ctx, "SELECT "+g.key()+", events_seen FROM "+g.in(generation)+" WHERE "+g.key()+" = ANY($1) AND fold_version = $2 ORDER BY 1 FOR UPDATE",
+	rows, err := tx.Query(ctx, "SELECT "+g.key()+", events_seen, fold_version = $2 FROM "+g.in(generation)+" WHERE "+g.key()+" = ANY($1) ORDER BY 1 FOR UPDATE",
 		keys, FoldVersion)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", g.name, err)
@@ -93,8 +93,9 @@ func (m *memory) standing(ctx context.Context, tx pgx.Tx, f family, generation i
 	known := map[ident.Entity]digests{}
 	var key uuid.UUID
 	var seen int64
-	_, err = pgx.ForEachRow(rows, []any{&key, &seen}, func() error {
-		if r := lately[ident.Entity(key)]; r.seen == seen {
+	var ours bool
+	_, err = pgx.ForEachRow(rows, []any{&key, &seen, &ours}, func() error {
+		if r, ok := lately[ident.Entity(key)]; ok && ours && r.seen == seen {
 			known[ident.Entity(key)] = r.digests
 		}
 		return nil

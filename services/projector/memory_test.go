@@ -1,8 +1,12 @@
 package projector
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -49,5 +53,29 @@ func TestNoTwoRowsAreSpeltAlike(t *testing.T) {
 		before, twice := seen[spelt]
 		assert.False(t, twice, "%v and %v", rows[before], row)
 		seen[spelt] = i
+	}
+}
+
+// Two replicas are rung for the same orders at once, and each remembers what it wrote itself. Neither may hold a guard
+// that the other waits for while it waits for one of the other's.
+func TestReplicasThatRememberDifferentOrdersDoNotLockEachOtherOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ids := w.crowd(10_000, 40)
+	slices.SortFunc(ids, func(a, b ident.Entity) int { return slices.Compare(a[:], b[:]) })
+	replicas := []*projection{w.p, {pool: w.pool, store: w.store, vault: w.vault, log: zerolog.Nop(), memory: newMemory()}}
+	halves := []map[ident.Entity]remembered{{}, {}}
+	for i, id := range ids {
+		halves[i%2][id] = w.p.memory.entries[id]
+	}
+	for range 30 {
+		var both sync.WaitGroup
+		errs := make([]error, len(replicas))
+		for i, r := range replicas {
+			r.memory.entries = maps.Clone(halves[i])
+			both.Go(func() { errs[i] = r.project(w.ctx, orderFamily, slices.Clone(ids)) })
+		}
+		both.Wait()
+		require.NoError(t, errors.Join(errs...))
 	}
 }
