@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
@@ -127,4 +128,51 @@ func TestAConsumptionOutlivesItsStream(t *testing.T) {
 	<-got
 	<-got
 	c.Stop()
+}
+
+// between is a broker at which something happens right after a stream was looked at.
+type between struct {
+	jetstream.JetStream
+	happens func()
+}
+
+func (b between) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	s, err := b.JetStream.Stream(ctx, name)
+	b.happens()
+	return s, err
+}
+
+// A second replica begins while the first one acks what came since the second looked at the stream. Nothing was lost: the
+// durable that they share is not made anew, which would deliver everything again.
+func TestADurableThatIsBusyIsNotAheadOfItsStream(t *testing.T) {
+	t.Parallel()
+	l := &lost{t: t, dir: t.TempDir()}
+	l.start()
+	acked := make(chan struct{}, 10)
+	take := func(js jetstream.JetStream) *bus.Consumption {
+		c, err := bus.Consume(t.Context(), js, bus.JournalDurable(), func(m jetstream.Msg) {
+			if m.DoubleAck(context.Background()) == nil {
+				acked <- struct{}{}
+			}
+		}, func(error) {})
+		require.NoError(t, err)
+		return c
+	}
+	made := func() time.Time {
+		c, err := l.js.Consumer(t.Context(), bus.Intake, bus.JournalDurable().Name)
+		require.NoError(t, err)
+		return c.CachedInfo().Created
+	}
+	first := take(l.js)
+	l.publish(1)
+	<-acked
+	before := made()
+	second := take(between{l.js, func() {
+		l.publish(2)
+		<-acked
+		<-acked
+	}})
+	assert.Equal(t, before, made())
+	second.Stop()
+	first.Stop()
 }

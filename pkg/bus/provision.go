@@ -36,7 +36,12 @@ func consumer(ctx context.Context, js jetstream.JetStream, d Durable) (jetstream
 	if err != nil {
 		return nil, fmt.Errorf("durable %s: %w", d.Name, err)
 	}
-	if c.CachedInfo().AckFloor.Stream <= stream.CachedInfo().State.LastSeq {
+	// Looked at again, after the durable: others who share it may have acked what came since the first look.
+	now, err := stream.Info(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("durable %s: %w", d.Name, err)
+	}
+	if c.CachedInfo().AckFloor.Stream <= now.State.LastSeq {
 		return c, nil
 	}
 	if err := stream.DeleteConsumer(ctx, d.Name); err != nil {
