@@ -33,7 +33,7 @@ func (d *draft) settle() {
 			}
 			taken := d.taken(p)
 			switch there := p.Settled >= g.Until; {
-			case there && !g.Settled:
+			case there && !g.Settled && !d.replaced(g):
 				d.emit(&paymentv1.RefundSettled{GrantId: g.ID})
 			case !there && g.Settled:
 				d.emit(&paymentv1.RefundFailed{GrantId: g.ID, Reason: "returned"})
@@ -42,6 +42,22 @@ func (d *draft) settle() {
 			}
 		}
 	}
+}
+
+// replaced says that a grant failed and that the same money was decided about anew: what goes back is the later one's
+// doing, and is counted once.
+func (d *draft) replaced(g order.Grant) bool {
+	grants := d.state.Payment.Grants
+	at := slices.IndexFunc(grants, func(other order.Grant) bool { return other.ID == g.ID })
+	return g.Failed != "" && slices.ContainsFunc(grants[at+1:], func(later order.Grant) bool {
+		return later.Failed == "" && d.samePayment(later, g) && order.Add(later.Until, -later.Amount.GetMinorUnits()) < g.Until
+	})
+}
+
+func (d *draft) samePayment(a, b order.Grant) bool {
+	return a.Amount.GetCurrency() == b.Amount.GetCurrency() && slices.ContainsFunc(d.state.Payment.Payments(), func(p order.SinglePayment) bool {
+		return p.Is(a.Names) && p.Is(b.Names)
+	})
 }
 
 // taken is what the customer's bank is taking of a payment, or has taken.

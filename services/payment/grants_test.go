@@ -99,6 +99,12 @@ func TestWhatBecomesOfAGrant(t *testing.T) {
 		"cancelled, the bank takes it":      {gone(disputeOf(50, opened, "pi_1")), []string{"RefundFailed"}, 0},
 		"cancelled, the bank takes a part":  {gone(disputeOf(20, opened, "pi_1")), []string{"RefundFailed", "RefundGranted"}, 0},
 		"cancelled, it gave it back":        {gone(&paymentv1.RefundFailed{GrantId: "closed:pi_1", Reason: reasonDisputed}, disputeOf(50, opened, "pi_1"), disputeOf(50, won, "pi_1")), []string{"RefundGranted"}, 0},
+		"decided anew, and then it is there": {gone(&paymentv1.RefundFailed{GrantId: "closed:pi_1", Reason: reasonDisputed}, disputeOf(50, opened, "pi_1"), disputeOf(50, won, "pi_1"),
+			grant(50, "closed:pi_1+", "pi_1"), refundTo(settled, 50, "re_1", "pi_1")), []string{"RefundSettled"}, 0},
+		"for another reason, and then it is there": {twice(refused("duplicate:pi_2"), cancellingMessage, closedMessage, grant(50, "closed:pi_1", "pi_1"), grant(50, "closed:pi_2", "pi_2"),
+			&paymentv1.PaymentClosed{Outcome: "refund_granted", Cancellation: 1}, cancelledMessage, refundTo(settled, 50, "re_2", "pi_2")), []string{"RefundSettled"}, 0},
+		"one after the other, the later fails, then a person does it": {gone(captured(70, "pi_1"), grant(20, "closed:pi_1+", "pi_1"), refundTo(settled, 50, "re_1", "pi_1"), done("closed:pi_1"),
+			refused("closed:pi_1+"), refundTo(settled, 20, "re_2", "pi_1")), []string{"RefundSettled"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
