@@ -4,13 +4,14 @@ import "time"
 
 // Completed says that nothing more will be done for the order: all of it that is ours to ship was delivered, or nothing
 // was and orders recorded that it waits for nothing. The first follows from the scans, so no event says it; it ceases
-// to be true once more is wanted. What ended otherwise, or was imported, is never completed.
+// to be true once more is wanted, and the second while a cancellation is open. What ended otherwise, or was imported, is
+// never completed.
 func (s *State) Completed() bool {
 	o := &s.Order
 	if !o.Placed || o.Historic || o.Ended() {
 		return false
 	}
-	return o.Completed || s.everythingDelivered()
+	return o.Completed && !o.Cancelling() || s.everythingDelivered()
 }
 
 // CompletedAt is when the order was completed: when the last of it reached the customer, by the carrier's clock, or by

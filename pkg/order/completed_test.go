@@ -43,6 +43,7 @@ func TestCompletedFollowsFromTheScans(t *testing.T) {
 		"voided and used all the same":    {[]proto.Message{placed(50), release, label, &fulfillmentv1.LabelVoided{ShipmentId: id.String() + "/1"}, delivered}, true},
 		"delivered after it was closed":   {[]proto.Message{placed(50), release, label, &orderv1.OrderCancelling{Number: 1}, &orderv1.OrderCancelled{}, delivered}, false},
 		"delivered while being cancelled": {[]proto.Message{placed(50), release, label, &orderv1.OrderCancelling{Number: 1}, delivered}, true},
+		"recorded, then being cancelled":  {[]proto.Message{digital, &orderv1.OrderCompleted{}, &orderv1.OrderCancelling{Number: 1}}, false},
 		"imported":                        {[]proto.Message{&orderv1.OrderPlaced{Description: placed(50).GetDescription(), Historic: true}, release, label, delivered}, false},
 		"not placed yet":                  {[]proto.Message{delivered}, false},
 		"nothing to ship":                 {[]proto.Message{digital}, false},

@@ -32,7 +32,7 @@ const nobody = "nobody"
 // enforce: it places a hold or closes the order when one passes.
 func (s *State) Gates() []Gate {
 	gates := []Gate{s.placedGate(), s.runningGate()}
-	if s.Order.Historic || s.Order.Ended() || s.Completed() {
+	if s.Order.Historic || s.Order.Ended() || s.Completed() && !s.Order.Cancelling() {
 		return gates
 	}
 	gates = append(gates, s.fraudGate(), s.paymentGate(), s.stockGate())
@@ -75,7 +75,7 @@ func (s *State) placedGate() Gate {
 }
 
 func (s *State) runningGate() Gate {
-	completed := s.Completed()
+	completed := s.Completed() && !s.Order.Cancelling() // what was delivered and is to be cancelled still waits for answers
 	g := Gate{Name: "running", Open: !s.Order.Cancelling() && !s.Order.Ended() && !completed}
 	switch {
 	case s.Order.Ended():

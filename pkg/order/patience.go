@@ -21,6 +21,13 @@ func (p Patience) PaymentDue(s *State) (time.Time, bool) {
 	return since.Add(p.Payment), p.Payment > 0 && !since.IsZero()
 }
 
+// MoneyHeard says that somebody paid or means to: such an order is no longer nobody's, and does not expire. Money that
+// went back came, though nobody has told of it yet.
+func (s *State) MoneyHeard() bool {
+	f := s.Funds()
+	return f.Captured > 0 || f.Authorized > 0 || f.Ahead() || s.ForeignFunds()
+}
+
 // ServiceDue is until when a service of ours has to answer: some time after the last thing that happened to the order,
 // or after now if that is happening just now. False if none is awaited, or if it may take for ever.
 func (p Patience) ServiceDue(s *State, now time.Time) (time.Time, bool) {

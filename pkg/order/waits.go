@@ -61,12 +61,12 @@ func (s *State) Waits(p Patience, now time.Time) []Wait {
 }
 
 // stillMatters says that a closed gate keeps something back. Nothing does before the order itself is there, but the
-// order; once the parcel has left, only people's questions do.
+// order; once the parcel has left, or the order is being cancelled, only people's questions do.
 func (s *State) stillMatters(g Gate) bool {
 	if g.Name == "placed" || g.Name == "running" || strings.HasPrefix(g.Name, "hold:") {
 		return true
 	}
-	return s.Order.Placed && !s.Fulfillment.Shipped()
+	return s.Order.Placed && !s.Fulfillment.Shipped() && !s.Order.Cancelling()
 }
 
 func (s *State) gateWait(g Gate, p Patience, now time.Time) Wait {
@@ -117,7 +117,6 @@ func (s *State) fraudWait(w *Wait, p Patience, now time.Time) {
 }
 
 func (s *State) paymentWait(w *Wait, p Patience) {
-	f := s.Funds()
 	reason := HoldPaymentOverdue
 	if s.PaidElsewhere() || s.ForeignFunds() { // a person's question, whatever its hold is called
 		reason = ""
@@ -132,7 +131,7 @@ func (s *State) paymentWait(w *Wait, p Patience) {
 		w.Then = "it waits for as long as that takes"
 	case s.Order.IsWaived(orderv1.HoldKind_HOLD_KIND_PAYMENT, HoldPaymentOverdue):
 		w.Then = "a person let it wait for as long as that takes"
-	case f.Captured == 0 && f.Authorized == 0:
+	case !s.MoneyHeard():
 		w.Until, w.Then = due, thenExpires
 	default:
 		w.Until, w.Then = due, thenHeld

@@ -76,17 +76,10 @@ func (r Rules) reasonsToStop(d *draft) []reasonToStop {
 	case f.ChargedBy > 0 && f.Due() > 0:
 		reasons = append(reasons, reasonToStop{byPayment, "charged back"})
 	}
-	if r.paymentOverdue(d) && !moneyHeard(o) {
+	if r.paymentOverdue(d) && !o.MoneyHeard() {
 		reasons = append(reasons, reasonToStop{byExpiry, "not paid in time"})
 	}
 	return reasons
-}
-
-// moneyHeard says that somebody paid or means to: such an order is no longer nobody's. Money that went back came, though
-// nobody has told of it yet.
-func moneyHeard(o *order.State) bool {
-	f := o.Funds()
-	return f.Captured > 0 || f.Authorized > 0 || f.Ahead() || o.ForeignFunds()
 }
 
 // paymentOverdue says that the time to pay is over and the funds do not cover the order.
