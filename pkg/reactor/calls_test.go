@@ -454,3 +454,31 @@ func TestALookWhileAnAnswerIsRecordedLooksAgain(t *testing.T) {
 	w.eventuallyPayments(1, "RefundGranted", "RefundSettled", "PaymentClosed")
 	w.settled()
 }
+
+// Two replicas made one call at once, as two processes may, and were answered differently. Both decide about their answer
+// before either is stored, and come to the same event. Whoever is later is asked again, beside the answer that stands: it
+// may be a second label, and nobody else knows of it.
+func TestAnAnswerBesideWhichAnotherReplicaRecordedOneIsDecidedAboutAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := w.elsewhere()
+	m := newMeeting()
+	var again atomic.Int32
+	replica := calling(grants(), reactor.Calls{Do: answers, Record: func(o *order.State, r reactor.Request, answer any, err error, now time.Time) (reactor.Decision, error) {
+		if o.Payment.Grant(r.Key()).Settled {
+			again.Add(1)
+		} else {
+			m.wait(o.ID)
+		}
+		return settles(o, r, answer, err, now)
+	}})
+	w.granted(1, "g1")
+	w.start(replica, quick)
+	other.start(replica, quick)
+	w.ring(1)
+	other.ring(1)
+	w.eventually("the later one is asked again", func() bool { return again.Load() == 1 })
+	w.settled()
+	other.settled()
+	assert.Equal(t, []string{"RefundGranted", "RefundSettled"}, w.payments(1))
+}

@@ -166,8 +166,8 @@ func (r *Reactor) inTime(batch []*reply, err error) []*reply {
 	return left
 }
 
-// recordOnce decides about the answers, stores what came of it, and returns those that met a conflict. After an error
-// all are as they were.
+// recordOnce decides about the answers, stores what came of it, and returns those for which somebody was faster. After
+// an error all are as they were.
 func (r *Reactor) recordOnce(batch []*reply) ([]*reply, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
@@ -202,8 +202,9 @@ func (r *Reactor) recordOnce(batch []*reply) ([]*reply, error) {
 	}
 	conflicted := map[int]bool{}
 	for u, outcome := range outcomes {
-		conflicted[owners[u]] = outcome == eventstore.Conflict
-		if outcome != eventstore.Conflict && len(units[u].Appends) > 0 {
+		// Of a repeat it is another replica's answer to the same call that is stored, which need not be ours.
+		conflicted[owners[u]] = outcome != eventstore.Stored
+		if outcome == eventstore.Stored && len(units[u].Appends) > 0 {
 			versions[batch[owners[u]].entity] = decisions[owners[u]].state.Version(r.spec.Owns)
 		}
 	}
