@@ -27,10 +27,17 @@ type errand struct {
 // errandOf is a work's items, for calls to end.
 func errandOf(w *Work) *errand { return &errand{entity: w.Entity, items: w.items} }
 
-// handedOver takes a work's items out of the batch: their calls will end them, or have done so already.
+// handedOver takes a work's items out of the batch: their calls will end them.
 func handedOver(w *Work) {
 	for _, it := range w.items {
 		it.where.CompareAndSwap(inBatch, withCall)
+	}
+}
+
+// takenBack puts them into the batch again: no call was begun.
+func takenBack(w *Work) {
+	for _, it := range w.items {
+		it.where.CompareAndSwap(withCall, inBatch)
 	}
 }
 

@@ -69,9 +69,9 @@ func (r *Reactor) store(ctx context.Context, decisions []decision) ([]*Work, err
 		switch {
 		case conflicted[i]:
 		case len(d.requests) > 0:
-			if r.call(d.state, d.requests, errandOf(d.work)) {
-				handedOver(d.work)
-			} else {
+			handedOver(d.work) // before the first call can be over
+			if !r.call(d.state, d.requests, errandOf(d.work)) {
+				takenBack(d.work)
 				again = append(again, d.work) // the answer came while it was being decided
 			}
 		case r.overtaken(d):
