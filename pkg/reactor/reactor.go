@@ -89,7 +89,7 @@ func (r *Reactor) Run(ctx context.Context) error {
 	if !r.spec.Single {
 		return r.run(ctx)
 	}
-	for {
+	for pause := firstPause; ctx.Err() == nil; {
 		alone, release, err := r.deps.Store.Alone(ctx, r.spec.Service)
 		if ctx.Err() != nil {
 			if err == nil {
@@ -103,11 +103,26 @@ func (r *Reactor) Run(ctx context.Context) error {
 		r.deps.Log.Info().Msg("this replica is the one that is served")
 		err = r.run(alone)
 		release()
-		if err != nil || ctx.Err() != nil {
-			return err
-		}
-		r.deps.Log.Warn().Msg("the database has gone away; another replica may be served now")
+		pause = r.waitForTurn(ctx, err, pause)
 	}
+	return nil
+}
+
+// waitForTurn is after a turn: at once where the database was lost, after a growing pause where the broker could not be
+// had, so that another replica may come to its turn. It returns the next pause.
+func (r *Reactor) waitForTurn(ctx context.Context, err error, pause time.Duration) time.Duration {
+	if err == nil {
+		if ctx.Err() == nil {
+			r.deps.Log.Warn().Msg("the database has gone away; another replica may be served now")
+		}
+		return firstPause
+	}
+	r.deps.Log.Warn().Err(err).Dur("retry_in", pause).Msg("this replica cannot be served")
+	select {
+	case <-time.After(pause):
+	case <-ctx.Done():
+	}
+	return min(2*pause, mostPause)
 }
 
 // run is one turn of a replica that is served.
