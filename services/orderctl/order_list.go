@@ -190,7 +190,8 @@ func readOrders(ctx context.Context, pool *pgxpool.Pool, f filters) ([]listed, e
 		FROM read.orders
 		WHERE (cardinality($1::text[]) = 0 OR status = ANY($1)) AND ($2 = '' OR source = $2)
 		  AND ($3::timestamptz IS NULL OR placed_at >= $3) AND (NOT $4 OR cardinality(waits_for) > 0)
-		  AND (NOT $6 OR status NOT IN ('completed', 'delivered', 'cancelled', 'expired') OR is_held OR paid_minor > refunded_minor AND cancelled_at IS NOT NULL)
+		  AND (NOT $6 OR status NOT IN ('completed', 'delivered', 'cancelled', 'expired') OR is_held
+			OR order_id IN (SELECT order_id FROM read.refunds WHERE status = 'granted'))
 		ORDER BY placed_at DESC NULLS FIRST, order_id LIMIT nullif($5, 1)`,
 		append([]string{}, f.statuses...), f.source, optional(f.since), f.waiting, f.limit+1, f.unfinished)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/ident"
 
 	fulfillmentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fulfillment/v1"
+	paymentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/payment/v1"
 )
 
 // Orders that nobody moves any more: fulfillment is silent, a parcel is never scanned. One that ended is not among them.
@@ -43,6 +44,18 @@ func TestOverdueOrdersAreListed(t *testing.T) {
 	r = w.run("order", "list", "--overdue", "--limit", "1", "--json")
 	assert.Contains(t, r.out, `"gate": "pickup"`)
 	assert.NotContains(t, r.out, `"gate": "label"`)
+
+	// Money that nobody gives back is overdue, whatever else became of its order.
+	for _, number := range []string{"O-4", "O-5"} {
+		id := w.released(number, at(5*time.Minute, &paymentv1.RefundGranted{GrantId: "closed:" + number, Names: []string{"stripe:pi_" + number}, Amount: usd(50_00)}))
+		w.row(id, number, map[string]string{"O-4": "completed", "O-5": "expired"}[number])
+		w.exec(`INSERT INTO projection.refunds_g1 (order_id, position, told_by, refund, status, names, currency, amount_minor, is_total)
+			VALUES ($1, 1, 'us', 'closed', 'granted', '{}', 'USD', 5000, false)`, uuid.UUID(id))
+	}
+	r = ask(80 * time.Hour)
+	assert.Contains(t, r.out, "O-4")
+	assert.Contains(t, r.out, "O-5")
+	assert.Contains(t, r.out, "refund (an operator, for ")
 
 	w.exec(`DELETE FROM orderflow.events WHERE category = 'payment'`)
 	w.exec(`UPDATE orderflow.events SET version = 7 WHERE category = 'fulfillment'`)
