@@ -88,6 +88,7 @@ func (s *Store) EndTimers(ctx context.Context, timers []Timer) error {
 	return nil
 }
 
+// putTimers writes timers in the order of their ids, so that two who write the same ones do not lock each other out.
 func putTimers(batch *pgx.Batch, timers []Timer) {
 	if len(timers) == 0 {
 		return
@@ -106,7 +107,7 @@ func putTimers(batch *pgx.Batch, timers []Timer) {
 		parked.add(t)
 	}
 	batch.Queue(`INSERT INTO orderflow.timers (service, id, entity_id, kind, due_at, attempt, payload)
-		SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::int[], $7::bytea[])
+		SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::int[], $7::bytea[]) ORDER BY 1, 2
 		ON CONFLICT (service, id) DO UPDATE SET entity_id = excluded.entity_id, kind = excluded.kind, due_at = excluded.due_at,
 		attempt = excluded.attempt, payload = excluded.payload`,
 		rows.services, rows.ids, rows.entities, rows.kinds, rows.due, rows.attempts, rows.payloads)
