@@ -164,6 +164,7 @@ func (p *plant) listed(order, other, quarantined string) {
 		assert.Equal(p.t, 2, r.code)
 		assert.Contains(p.t, r.said, said)
 	}
+	p.namedLikeOurs(order)
 	r := p.call("webhooks", "show", "evt_of_nobody")
 	assert.Equal(p.t, 1, r.code)
 	assert.Contains(p.t, r.said, "no delivery is known as evt_of_nobody; 'orderctl webhooks list'")
@@ -172,6 +173,18 @@ func (p *plant) listed(order, other, quarantined string) {
 	assert.Contains(p.t, r.said, "several deliveries are known as msg_w1; name one of them:")
 	assert.Contains(p.t, r.said, order)
 	assert.Contains(p.t, r.said, other)
+}
+
+// namedLikeOurs has a provider call a delivery what another one's id begins with: neither hides the other.
+func (p *plant) namedLikeOurs(order string) {
+	p.t.Helper()
+	short := strings.ReplaceAll(order, "-", "")[:9]
+	like := p.post("checkout", short, strings.Replace(checkoutPaid, "9.00", "9.02", 1))
+	r := p.call("replay", "--dry-run", "--id", short)
+	assert.Equal(p.t, 1, r.code, "nothing is replayed by mistake")
+	assert.Contains(p.t, r.said, "several deliveries are known as "+short)
+	assert.Contains(p.t, r.said, order)
+	assert.Contains(p.t, r.said, like)
 }
 
 // lostAndErased is about deliveries that were given up, or erased, or that nobody could read.
