@@ -267,13 +267,18 @@ func (c *checker) stock(shipped map[uuid.UUID]demo.Story, out *checked) {
 	}
 }
 
-// books are the carrier's own: one label for every shipped order.
+// books are the world's own: one label for every shipped order, and, of all rounds, no mail that nobody recorded.
 func (c *checker) books(shipped map[uuid.UUID]demo.Story, out *checked) {
 	var books sandbox.Counts
 	require.NoError(c.t, c.ask(c.t.Context(), "/books", &books))
 	out.labels, out.mails, out.repeats = books.Labels, int(books.Mails), books.Repeats
 	if books.Labels != len(shipped) || len(books.LabelsAboveOne) > 0 || books.Voided > 0 {
 		out.wrong("the carrier sold %d labels for %d orders, %d of them void; more than one for %v", books.Labels, len(shipped), books.Voided, books.LabelsAboveOne)
+	}
+	var recorded int
+	require.NoError(c.t, c.pool.QueryRow(c.t.Context(), `SELECT count(*) FROM orderflow.events WHERE type = 'notification.v1.NotificationSent'`).Scan(&recorded))
+	if different := int(books.Mails) - books.Repeats; different != recorded {
+		out.wrong("%d different mails came, and %d are recorded", different, recorded)
 	}
 }
 
