@@ -26,6 +26,10 @@ the planned end is given up and reported as not sent. With --rate 0 every connec
 Every delivery is an order of two lines over --skus SKUs (LOAD-0000, LOAD-0001, …), already paid, told in one webhook.
 --stock puts pieces of them on the shelves of a running 'orderctl up' first; without it the orders wait for stock.
 
+Whoever takes them takes them for orders: labels are bought for them and mails sent. So send them to a system that is
+there for it. Stripe's say that they are a test, and an ingress with INGRESS_MODE=live, which is the default, keeps them in
+quarantine and answers 2xx all the same; those of the other sources do not say so.
+
 Without --url it is the ingress of a running 'orderctl up' (--data). Secrets are looked up in the environment, where the
 ingress finds them (STRIPE_WEBHOOK_SECRET, STRIPE_WEBHOOK_SECRET_<ACCOUNT> …), and then with a running 'orderctl up
 --sandbox'. Ctrl-C ends it and reports what was sent. Exit status 1 says that not everything was sent and accepted.`
