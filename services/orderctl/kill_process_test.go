@@ -162,8 +162,8 @@ func postgresIn(dir string) []string {
 		if err != nil || !strings.HasPrefix(cwd, dir) {
 			continue
 		}
-		line, _ := os.ReadFile(path + "/cmdline") //nolint:errcheck // gone meanwhile
-		wait, _ := os.ReadFile(path + "/wchan")   //nolint:errcheck // as above
+		line, _ := os.ReadFile(path + "/cmdline") // gone meanwhile: empty
+		wait, _ := os.ReadFile(path + "/wchan")   // as above
 		found = append(found, fmt.Sprintf("%s %s waits in %s", filepath.Base(path), strings.ReplaceAll(string(line), "\x00", " "), wait))
 	}
 	return found
