@@ -191,6 +191,13 @@ func (p *Payment) standing(currency string) (ids []string) {
 	return ids
 }
 
+// CarriedOut says that a grant was carried out: as much has gone back of its payment as will have then, and more in all
+// than the shop had told of before. The shop's refunds under names of its own, told later by the provider under the
+// payment's name, are not taken for it.
+func (s *State) CarriedOut(g Grant, p SinglePayment) bool {
+	return p.Settled >= g.Until && s.FundsIn(p.Currency).Refunded >= g.least
+}
+
 // totalOf is what will have gone back of all payments once a grant is carried out, as it is known by now: other grants
 // that stood when it was decided may have failed since.
 func (p *Payment) totalOf(g *Grant) int64 {

@@ -33,7 +33,7 @@ func (d *draft) settle() {
 			}
 			taken := d.taken(p)
 			switch there := p.Settled >= g.Until; {
-			case there && !g.Settled && !d.replaced(g):
+			case !g.Settled && d.state.CarriedOut(g, p) && !d.replaced(g):
 				d.emit(&paymentv1.RefundSettled{GrantId: g.ID})
 			case !there && g.Settled:
 				d.emit(&paymentv1.RefundFailed{GrantId: g.ID, Reason: "returned"})

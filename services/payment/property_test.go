@@ -253,3 +253,18 @@ func TestWhatTheShopGaveBackIsNotGivenBackAgain(t *testing.T) {
 	assert.Equal(t, int64(50), s.Payment.Grants[0].Amount.GetMinorUnits())
 	assert.Zero(t, s.Funds().Net())
 }
+
+// A shop's refund that the provider tells later, under the payment's own name, is not our grant: that is still to be
+// carried out.
+func TestTheShopsOwnRefundIsNotTakenForAGrant(t *testing.T) {
+	t.Parallel()
+	s := given(t, placed(50), captured(50, "pi_1"), shopRefunded(30, "tx_1"), cancellingMessage, closedMessage)
+	told := named([]reactor.Trigger{ring, refund(30, "re_1", "pi_1"), refund(20, "re_2", "pi_1")})
+	s = live(t, s, told[:2]...)
+	require.Len(t, s.Payment.Grants, 1)
+	assert.Equal(t, int64(20), s.Payment.Grants[0].Amount.GetMinorUnits())
+	assert.False(t, s.Payment.Grants[0].Settled, "that was the shop's")
+	s = live(t, s, told[2])
+	assert.True(t, s.Payment.Grants[0].Settled)
+	assert.Equal(t, "refunded", s.PaymentStatus())
+}
