@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,7 +62,8 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// launch starts a program. It does not outlive the test.
+// launch starts a program. It does not outlive the test. The thread that starts it is kept for as long as it runs: the
+// death signal is sent when that thread ends, not the process.
 func launch(t *testing.T, name string, environ []string, program string, args ...string) *process {
 	t.Helper()
 	p := &process{name: name, gone: make(chan struct{})}
@@ -69,11 +71,17 @@ func launch(t *testing.T, name string, environ []string, program string, args ..
 	p.cmd.Env = append(os.Environ(), environ...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.said, &p.said
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	require.NoError(t, p.cmd.Start(), name)
+	started := make(chan error)
 	go func() {
-		p.err = p.cmd.Wait()
-		close(p.gone)
+		runtime.LockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = p.cmd.Wait()
+			close(p.gone)
+		}
 	}()
+	require.NoError(t, <-started, name)
 	t.Cleanup(func() {
 		p.kill()
 		<-p.gone
