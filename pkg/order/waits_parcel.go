@@ -2,6 +2,7 @@ package order
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ func (s *State) parcelWaits(p Patience, now time.Time) []Wait {
 	if len(waits) > 0 || s.Order.Cancelling() || !s.mayBeLabelled() {
 		return waits
 	}
-	if release == nil || !sameLines(release.Lines, s.Wanted()) {
+	if release == nil || !SameLines(release.Lines, s.Wanted()) {
 		return append(waits, s.releaseWait(p))
 	}
 	switch sh := s.Shipment(release.Number); {
@@ -153,14 +154,7 @@ func because(reason string) string {
 	return ": " + strings.ReplaceAll(reason, "_", " ")
 }
 
-func sameLines(a, b []*orderv1.LineQuantity) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if !proto.Equal(a[i], b[i]) {
-			return false
-		}
-	}
-	return true
+// SameLines says that two lists ask for the same pieces of the same lines.
+func SameLines(a, b []*orderv1.LineQuantity) bool {
+	return slices.EqualFunc(a, b, func(x, y *orderv1.LineQuantity) bool { return proto.Equal(x, y) })
 }

@@ -109,7 +109,7 @@ func (r Rules) inquire(d *draft) {
 func (r Rules) purchase(d *draft) {
 	o := d.state
 	release := o.Order.LatestRelease()
-	if release == nil || o.Fulfillment.Shipped() || closedGate(o) != "" || !sameLines(release.Lines, o.Wanted()) {
+	if release == nil || o.Fulfillment.Shipped() || closedGate(o) != "" || !order.SameLines(release.Lines, o.Wanted()) {
 		return
 	}
 	id := o.ShipmentID(release.Number)
@@ -193,8 +193,4 @@ func closedGate(o *order.State) string {
 		}
 	}
 	return "closed"
-}
-
-func sameLines(a, b []*orderv1.LineQuantity) bool {
-	return slices.EqualFunc(a, b, func(x, y *orderv1.LineQuantity) bool { return proto.Equal(x, y) })
 }

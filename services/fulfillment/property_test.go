@@ -309,7 +309,7 @@ func (w *world) others() {
 	case !givenUp && failed:
 		w.happens(unheld("label_failed", "rule"))
 	}
-	anew := parcel == nil && !sameLines(release.Lines, w.state.Wanted()) || parcel != nil && parcel.Voided && !w.state.Fulfillment.Shipped()
+	anew := parcel == nil && !order.SameLines(release.Lines, w.state.Wanted()) || parcel != nil && parcel.Voided && !w.state.Fulfillment.Shipped()
 	if w.state.Releasable() && anew {
 		w.happens(releasedAs(int32(release.Number)+1, w.mugs))
 	}
@@ -377,6 +377,6 @@ func (w *world) ended() {
 		require.NotEqual(w.t, -1, live, "what may be shipped has a label")
 		require.Equal(w.t, parcel.Tracking, w.labels[live].tracking)
 		require.True(w.t, askedFor(parcel, o), "and it is for the order as it is described now")
-		require.True(w.t, sameLines(o.Order.LatestRelease().Lines, o.Wanted()))
+		require.True(w.t, order.SameLines(o.Order.LatestRelease().Lines, o.Wanted()))
 	}
 }

@@ -6,6 +6,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/orderflow/orderflow/pkg/order"
+
 	commandv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/command/v1"
 	fulfillmentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fulfillment/v1"
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
@@ -84,7 +86,7 @@ func (d *draft) cannotRetry() string {
 	if gate := closedGate(o); gate != "" {
 		return "it may not be shipped: gate " + gate + " is closed"
 	}
-	if !sameLines(release.Lines, o.Wanted()) {
+	if !order.SameLines(release.Lines, o.Wanted()) {
 		return "it was edited since it was released"
 	}
 	return ""

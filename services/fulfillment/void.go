@@ -98,7 +98,7 @@ func latest(o *order.State, sh *order.Shipment) bool {
 
 // stale says that the shipment's release holds other lines than are wanted by now.
 func stale(o *order.State, sh *order.Shipment) bool {
-	return latest(o, sh) && !sameLines(o.Order.LatestRelease().Lines, o.Wanted())
+	return latest(o, sh) && !order.SameLines(o.Order.LatestRelease().Lines, o.Wanted())
 }
 
 // done says that the shipment's labels are void and that no later voiding is under way.

@@ -2,14 +2,9 @@ package orderctl
 
 import (
 	"context"
-	"fmt"
 	"maps"
-	"time"
 
-	"github.com/google/uuid"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/event"
@@ -17,8 +12,6 @@ import (
 	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/services/orderctl/local"
-
-	commandv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/command/v1"
 )
 
 // provision brings the database and the broker of a local ground up to this build: on a laptop nobody else does.
@@ -75,57 +68,5 @@ func skusOf(stock map[string]int64) []ident.Entity {
 
 // fillShelves sets what is on hand and returns when inventory has taken it.
 func fillShelves(ctx context.Context, g *local.Ground, stock map[string]int64) error {
-	err := withBroker(ctx, g, func(js jetstream.JetStream) error {
-		for sku, pieces := range stock {
-			if err := setStock(ctx, js, sku, pieces); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return stocked(ctx, g, stock)
-}
-
-func setStock(ctx context.Context, js jetstream.JetStream, sku string, pieces int64) error {
-	id, entity := uuid.New(), ident.SKU(sku)
-	c := &commandv1.Command{
-		Id: id[:], EntityId: entity[:], By: "orderctl up", Reason: "sandbox",
-		Body: &commandv1.Command_SetStock{SetStock: &commandv1.SetStock{Sku: sku, OnHand: pieces}},
-	}
-	data, err := proto.Marshal(c)
-	if err != nil {
-		return err
-	}
-	m := &nats.Msg{Subject: bus.CommandSubject("inventory", c), Data: data, Header: nats.Header{"Nats-Msg-Id": {id.String()}}}
-	if _, err := js.PublishMsg(ctx, m); err != nil {
-		return fmt.Errorf("set the stock of %s: %w", sku, err)
-	}
-	return nil
-}
-
-// stocked waits until every SKU has a level.
-func stocked(ctx context.Context, g *local.Ground, stock map[string]int64) error {
-	pool, err := host.OpenPool(ctx, g.DatabaseURL, "orderctl", 2)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	ids := skusOf(stock)
-	store := eventstore.New(pool, nil)
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for {
-		levels, err := store.Snapshots(ctx, event.Stock, ids)
-		if err != nil || len(levels) == len(ids) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("inventory has not taken the stock of the sandbox: %w", ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	return shelve(ctx, Running{DatabaseURL: g.DatabaseURL, NATSURL: g.NATSURL}, stock)
 }

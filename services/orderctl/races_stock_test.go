@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -60,9 +59,7 @@ func TestACrowdForAHotSKUGetsWhatThereIs(t *testing.T) {
 	t.Logf("%d carts for %d pieces in %s: %.0f decisions were made again, of %.0f events", carts, pieces, took.Round(time.Millisecond), met, appended)
 
 	// More comes, and the crowd is worked off.
-	require.NoError(t, withBroker(t.Context(), r.ground, func(js jetstream.JetStream) error {
-		return setStock(t.Context(), js, sku, int64(carts-pieces))
-	}))
+	require.NoError(t, fillShelves(t.Context(), r.ground, map[string]int64{sku: int64(carts - pieces)}))
 	r.until(t, carts, "completed")
 	r.oneTakingEach(t, carts, sku)
 }

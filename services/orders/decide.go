@@ -1,7 +1,6 @@
 package orders
 
 import (
-	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -120,11 +119,7 @@ func (r Rules) releaseIsNews(o *order.State, wanted []*orderv1.LineQuantity) boo
 	case parcel != nil && parcel.Active():
 		return false
 	}
-	return !sameLines(latest.Lines, wanted)
-}
-
-func sameLines(a, b []*orderv1.LineQuantity) bool {
-	return slices.EqualFunc(a, b, func(x, y *orderv1.LineQuantity) bool { return proto.Equal(x, y) })
+	return !order.SameLines(latest.Lines, wanted)
 }
 
 // priority compares in major units, so that the limit means the same in every currency's own exponent.

@@ -119,7 +119,7 @@ func parcelQuestions(o *order.State) []question {
 		return nil
 	case parcel.GivenUp:
 		return []question{{orderv1.HoldKind_HOLD_KIND_OPERATOR, order.HoldLabelFailed, "no label could be bought: " + parcel.FailureCode}}
-	case parcel.Active() && !sameLines(latest.Lines, o.Wanted()):
+	case parcel.Active() && !order.SameLines(latest.Lines, o.Wanted()):
 		return []question{{orderv1.HoldKind_HOLD_KIND_EDIT, "edited_after_label", "the order was edited after its label was asked for"}}
 	}
 	return nil

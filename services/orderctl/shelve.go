@@ -55,7 +55,7 @@ func shelve(ctx context.Context, run Running, stock map[string]int64) error {
 func setStockMessage(sku string, pieces int64) (*nats.Msg, error) {
 	id, entity := uuid.New(), ident.SKU(sku)
 	c := &commandv1.Command{
-		Id: id[:], EntityId: entity[:], By: "orderctl load", Reason: "stock for a load",
+		Id: id[:], EntityId: entity[:], By: "orderctl", Reason: "stock to try with",
 		Body: &commandv1.Command_SetStock{SetStock: &commandv1.SetStock{Sku: sku, OnHand: pieces}},
 	}
 	data, err := proto.Marshal(c)
