@@ -19,14 +19,18 @@ func provision(ctx context.Context, g *local.Ground) error {
 	if err := host.Migrate(ctx, g.DatabaseURL, Services()); err != nil {
 		return err
 	}
-	return withBroker(ctx, g, func(js jetstream.JetStream) error {
+	err := withBroker(ctx, g, func(js jetstream.JetStream) error {
 		return bus.Provision(ctx, js, streamsOn(g))
 	})
+	if err != nil || g.Embedded == nil {
+		return err
+	}
+	return g.Embedded.StageInMemory()
 }
 
 // streamsOn are sized by the disk if they are on ours.
 func streamsOn(g *local.Ground) bus.StreamOptions {
-	if !g.Embedded {
+	if g.Embedded == nil {
 		return bus.StreamOptions{}
 	}
 	return bus.StreamOptions{EventsInMemory: true, MaxIntakeBytes: g.IntakeBytes()}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -14,7 +15,10 @@ import (
 )
 
 // Server is a running nats-server.
-type Server struct{ server *server.Server }
+type Server struct {
+	server      *server.Server
+	dir, staged string // its data, and where batches are staged in memory
+}
 
 // storeMost is more than any disk has.
 const storeMost = 1 << 50
@@ -50,7 +54,7 @@ func Start(dir, address string) (*Server, error) {
 		s.Shutdown()
 		return nil, errors.New("start NATS: it was not ready within a minute; is the address taken?")
 	}
-	return &Server{s}, nil
+	return &Server{server: s, dir: dir, staged: stagedFor(dir)}, nil
 }
 
 // URL is where other processes reach it.
@@ -66,4 +70,5 @@ func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s.server)
 func (s *Server) Stop() {
 	s.server.Shutdown()
 	s.server.WaitForShutdown()
+	_ = os.RemoveAll(s.staged) // nothing is on its way any more
 }

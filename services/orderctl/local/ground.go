@@ -45,8 +45,8 @@ func (o Options) LogFile() string { return filepath.Join(o.Dir, "log.json") }
 // Ground is what was prepared.
 type Ground struct {
 	Options
-	// Embedded says that the NATS server is this process's own.
-	Embedded             bool
+	// Embedded is the NATS server if it is this process's own.
+	Embedded             *embed.Server
 	DatabaseURL, NATSURL string
 
 	environ   map[string]string
@@ -147,7 +147,7 @@ func (g *Ground) broker(context.Context) error {
 	watching, stop := context.WithCancel(context.Background())
 	g.onClose(stop)
 	go g.watch(watching, server)
-	g.NATSURL, g.Embedded = server.URL(), true
+	g.NATSURL, g.Embedded = server.URL(), server
 	g.environ["NATS_URL"] = g.NATSURL
 	g.natsOpts = []nats.Option{server.InProcess()}
 	return nil
