@@ -68,7 +68,7 @@ func sourceNames() []string {
 
 func settleSource(c *Config, s source.Source, environ map[string]string) (map[string]account, error) {
 	prefix := strings.ToUpper(s.Name())
-	secret := prefix + "_WEBHOOK_SECRET"
+	secret := source.Setting(s)
 	base := c.of(s.Name())
 	found := map[string]account{}
 	var errs []error
@@ -92,7 +92,7 @@ func settleSource(c *Config, s source.Source, environ map[string]string) (map[st
 		setting := secret + "_" + suffix
 		add(strings.ToLower(suffix), setting, strings.Split(environ[setting], ","))
 	}
-	errs = append(errs, orphans(environ, found, prefix))
+	errs = append(errs, orphans(environ, found, prefix, secret))
 	return found, errors.Join(errs...)
 }
 
@@ -119,12 +119,12 @@ func accountsIn(environ map[string]string, prefix string) []string {
 }
 
 // orphans are settings of accounts that have no secret: a mistyped name would be passed over silently otherwise.
-func orphans(environ map[string]string, found map[string]account, prefix string) error {
+func orphans(environ map[string]string, found map[string]account, prefix, secret string) error {
 	var errs []error
 	for _, kind := range []string{"_MODE_", "_SHOP_"} {
 		for _, suffix := range accountsIn(environ, prefix+kind) {
 			if _, ok := found[strings.ToLower(suffix)]; !ok {
-				errs = append(errs, fmt.Errorf("%s%s%s is set, but %s_WEBHOOK_SECRET_%s is not", prefix, kind, suffix, prefix, suffix))
+				errs = append(errs, fmt.Errorf("%s%s%s is set, but %s_%s is not", prefix, kind, suffix, secret, suffix))
 			}
 		}
 	}
@@ -136,7 +136,7 @@ var accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 func settleAccount(s source.Source, name, setting string, secrets []string, mode, shop told) (account, error) {
 	a := account{source: s, Account: source.Account{Name: name, Mode: source.Mode(mode.value)}}
 	var errs []error
-	if !accountName.MatchString(name) || setting == strings.ToUpper(s.Name())+"_WEBHOOK_SECRET_DEFAULT" {
+	if !accountName.MatchString(name) || setting == source.Setting(s)+"_DEFAULT" {
 		errs = append(errs, fmt.Errorf("%s: its ending is no name of an account", setting))
 	}
 	if len(secrets) == 0 {
@@ -170,13 +170,24 @@ func settleAccount(s source.Source, name, setting string, secrets []string, mode
 }
 
 // ParseShop reads source/account.
-func ParseShop(text string) (source.Shop, error) {
+func ParseShop(text string) (source.ShopKey, error) {
 	name, account, _ := strings.Cut(text, "/")
+	shop := SourceByName(name)
 	switch {
 	case !accountName.MatchString(account):
-		return source.Shop{}, errors.New("it looks like checkout/default: a shop's source and its account")
-	case name == "stripe" || name == "sandbox" || SourceByName(name) == nil:
-		return source.Shop{}, fmt.Errorf("%q is no source of orders; checkout, shopify and woocommerce are", name)
+		return source.ShopKey{}, errors.New("it looks like checkout/default: a shop's source and its account")
+	case shop == nil || shop.Role() != source.Shop:
+		return source.ShopKey{}, fmt.Errorf("%q is no source of orders; the sources of orders are %s", name, strings.Join(shopNames(), ", "))
 	}
-	return source.Shop{Source: name, Account: account}, nil
+	return source.ShopKey{Source: name, Account: account}, nil
+}
+
+func shopNames() []string {
+	var names []string
+	for _, s := range Sources() {
+		if s.Role() == source.Shop {
+			names = append(names, s.Name())
+		}
+	}
+	return names
 }

@@ -27,12 +27,12 @@ func TestAccountsComeFromSettings(t *testing.T) {
 	a, ok := all.find("stripe", "")
 	require.True(t, ok)
 	assert.Equal(t, source.Account{
-		Name: "default", Secrets: []string{stripeSecret, stripeSecond}, Mode: source.Live, Shop: source.Shop{Source: "checkout", Account: "default"},
+		Name: "default", Secrets: []string{stripeSecret, stripeSecond}, Mode: source.Live, Shop: source.ShopKey{Source: "checkout", Account: "default"},
 	}, a.Account)
 	a, ok = all.find("stripe", "eu_2")
 	require.True(t, ok)
 	assert.Equal(t, source.Account{
-		Name: "eu_2", Secrets: []string{"one", "two"}, Mode: source.Test, Shop: source.Shop{Source: "shopify", Account: "eu"},
+		Name: "eu_2", Secrets: []string{"one", "two"}, Mode: source.Test, Shop: source.ShopKey{Source: "shopify", Account: "eu"},
 	}, a.Account)
 	a, _ = all.find("checkout", "default")
 	assert.Equal(t, source.Both, a.Mode)

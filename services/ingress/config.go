@@ -15,6 +15,7 @@ type Config struct {
 	Sources        []string      `env:"INGRESS_SOURCES" envDefault:"stripe,shopify,woocommerce,checkout" desc:"Sources that are taken, separated by commas; sandbox is the sandbox carrier. Each needs its secret."`
 	MaxBody        int64         `env:"INGRESS_MAX_BODY" envDefault:"1048576" desc:"Largest body of a webhook, in bytes."`
 	PublishTimeout time.Duration `env:"INGRESS_PUBLISH_TIMEOUT" envDefault:"3s" desc:"How long the broker may take to keep a delivery before the provider is told to come again (503). Shopify waits 5s in all."`
+	PublicURL      string        `env:"INGRESS_PUBLIC_URL" desc:"The address that providers call, such as https://hooks.example.com: for sources that sign it. Without it, the Host header says."`
 
 	StripeSecrets      []string `env:"STRIPE_WEBHOOK_SECRET" secret:"true" desc:"Secret of Stripe's webhook endpoint, as it stands there (whsec_…). Several, separated by commas, while it is changed; STRIPE_WEBHOOK_SECRET_<ACCOUNT> for /webhooks/stripe/<account>."`
 	ShopifySecrets     []string `env:"SHOPIFY_WEBHOOK_SECRET" secret:"true" desc:"Client secret of the Shopify app, or the signing key of the shop's own webhooks. Several, separated by commas; SHOPIFY_WEBHOOK_SECRET_<ACCOUNT> for further shops."`

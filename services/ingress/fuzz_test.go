@@ -39,7 +39,7 @@ func FuzzEveryDeliveryIsKept(f *testing.F) {
 			return
 		}
 		r := source.Request{Header: h, Body: []byte(body), ReceivedAt: time.Unix(1772366400, 0)}
-		a := source.Account{Name: defaultAccount, Secrets: []string{checkoutSecret}, Mode: source.Live, Shop: source.Shop{Source: "checkout", Account: "default"}}
+		a := source.Account{Name: defaultAccount, Secrets: []string{checkoutSecret}, Mode: source.Live, Shop: source.ShopKey{Source: "checkout", Account: "default"}}
 		require.NoError(t, s.Verify(r, a))
 		reading, failure := Read(s, r, a)
 		require.NoError(t, failure, "a normaliser panicked")

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -34,8 +35,10 @@ type handler struct {
 	// most is the largest message that the broker takes.
 	most    int64
 	metrics *metrics
-	log     zerolog.Logger
-	clock   func() time.Time
+	// certificates are those that signatures name.
+	certificates *certificates
+	log          zerolog.Logger
+	clock        func() time.Time
 }
 
 // receipt is the body of a 2xx.
@@ -72,15 +75,41 @@ func (h *handler) outcome(c echo.Context) (string, error) {
 		return outcome, err
 	}
 	// No finer than the journal keeps it, so that a replay tells the very same.
-	r := source.Request{Header: c.Request().Header, Body: body, ReceivedAt: h.clock().Truncate(time.Microsecond)}
+	r := source.Request{URL: h.url(c.Request()), Header: c.Request().Header, Body: body, ReceivedAt: h.clock().Truncate(time.Microsecond)}
 	if g, ok := a.source.(source.Greeter); ok && g.Greets(r) {
 		return greeting, nil
 	}
-	if refused := verify(a, r); refused != nil {
+	refused, err := h.certify(c.Request().Context(), a, &r)
+	if err != nil {
+		return h.unavailable(c, a, err)
+	}
+	if refused == nil {
+		refused = verify(a, r)
+	}
+	if refused != nil {
 		h.refused(a, r, refused)
 		return string(refused.Code), web.Fail(http.StatusUnauthorized, "not_verified", "The delivery could not be verified.")
 	}
 	return h.keep(c, a, r)
+}
+
+// url is what the provider called: what it was told, where the ingress is behind a proxy.
+func (h *handler) url(r *http.Request) string {
+	if h.config.PublicURL != "" {
+		return strings.TrimSuffix(h.config.PublicURL, "/") + r.URL.RequestURI()
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + r.URL.RequestURI()
+}
+
+// unavailable is the answer to a delivery that is asked for again.
+func (h *handler) unavailable(c echo.Context, a account, err error) (string, error) {
+	h.log.Warn().Err(err).Str("source", a.source.Name()).Str("account", a.Name).Msg("delivery not kept")
+	c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
+	return unavailable, web.Fail(http.StatusServiceUnavailable, "unavailable", "Please send it again.")
 }
 
 // body reads the bytes that were signed, and not one more than allowed.
@@ -140,9 +169,10 @@ func (h *handler) keep(c echo.Context, a account, r source.Request) (string, err
 	defer cancel()
 	again, err := h.publish.Publish(ctx, bus.IntakeSubject(d), id, data)
 	if err != nil {
-		h.log.Warn().Err(err).Str("source", a.source.Name()).Str("delivery", id.String()).Msg("delivery not kept")
-		c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
-		return unavailable, web.Fail(http.StatusServiceUnavailable, "unavailable", "Please send it again.")
+		return h.unavailable(c, a, fmt.Errorf("delivery %s: %w", id, err))
+	}
+	if err := h.confirm(ctx, reading); err != nil {
+		return h.unavailable(c, a, err)
 	}
 	return h.kept(a, d, id, again), nil
 }

@@ -44,6 +44,7 @@ func start(ctx context.Context, config *Config, d host.Deps) ([]host.Task, error
 	gatherer := bus.NewGatherer(d.Bus)
 	h := &handler{
 		accounts: all, config: config, publish: gatherer, most: most, metrics: newMetrics(d.Registry), log: d.Log, clock: d.Clock,
+		certificates: newCertificates(nil, d.Clock),
 	}
 	return []host.Task{{Name: "http", Run: h.serve(l, gatherer)}}, nil
 }

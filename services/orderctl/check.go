@@ -67,7 +67,7 @@ func check(c *cobra.Command, f checking, file string) error {
 	if r.ReceivedAt, err = timeFlag(c, f.at); err != nil {
 		return err
 	}
-	a := source.Account{Name: f.account, Mode: source.Both, Shop: source.Shop{Source: "checkout", Account: "default"}}
+	a := source.Account{Name: f.account, Mode: source.Both, Shop: source.ShopKey{Source: "checkout", Account: "default"}}
 	if a.Secrets, err = secretsFor(c, s, f.account, f.secrets); err != nil {
 		return err
 	}

@@ -185,7 +185,7 @@ func shopsIn(environ map[string]string) shops {
 }
 
 // of is the shop of an account, as the ingress has it.
-func (s shops) of(account string) (source.Shop, error) {
+func (s shops) of(account string) (source.ShopKey, error) {
 	name := shopSetting + "_" + strings.ToUpper(account)
 	text := s[name]
 	if text == "" {

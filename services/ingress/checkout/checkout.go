@@ -61,6 +61,9 @@ func New() Source { return Source{} }
 // Name is the word in paths, ids and settings.
 func (Source) Name() string { return name }
 
+// Role is what it is in the life of an order.
+func (Source) Role() source.Role { return source.Shop }
+
 // CheckSecret says what is wrong with a secret.
 func (Source) CheckSecret(secret string) error { return standard.CheckSecret(secret) }
 

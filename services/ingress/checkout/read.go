@@ -14,7 +14,7 @@ import (
 
 // reading is one delivery on its way to facts.
 type reading struct {
-	shop    source.Shop
+	shop    source.ShopKey
 	topic   string
 	data    *data
 	at      *timestamppb.Timestamp
@@ -41,7 +41,7 @@ var types = map[string]func(*reading){
 
 // Read says what a verified request tells.
 func (Source) Read(r source.Request, a source.Account) source.Reading {
-	x := &reading{shop: source.Shop{Source: name, Account: a.Name}, at: source.Moment(r.ReceivedAt)}
+	x := &reading{shop: source.ShopKey{Source: name, Account: a.Name}, at: source.Moment(r.ReceivedAt)}
 	var e event
 	out := source.Reading{DeliveryID: standard.DeliveryID(r), Headers: source.Keep(r.Header, standard.HeaderTimestamp, "User-Agent", "Content-Type")}
 	readable := x.trouble.Unreadable(source.Decode(r.Body, &e))

@@ -30,7 +30,7 @@ var now = time.Unix(1772366400, 0)
 
 // account takes everything, live and test.
 func account() source.Account {
-	return source.Account{Name: "default", Mode: source.Both, Shop: source.Shop{Source: "checkout", Account: "default"}}
+	return source.Account{Name: "default", Mode: source.Both, Shop: source.ShopKey{Source: "checkout", Account: "default"}}
 }
 
 // holds reads a delivery and looks at everything that has to be true of whatever comes of it.

@@ -56,7 +56,7 @@ var noted = map[string]string{
 // reader reads one delivery.
 type reader struct {
 	body    []byte
-	shop    source.Shop
+	shop    source.ShopKey
 	at      time.Time // of the request, where the resource tells no time
 	reading source.Reading
 	trouble source.Trouble
@@ -64,7 +64,7 @@ type reader struct {
 
 // Read says what a verified request tells.
 func (Source) Read(r source.Request, a source.Account) source.Reading {
-	rd := &reader{body: r.Body, shop: source.Shop{Source: name, Account: a.Name}, at: r.ReceivedAt}
+	rd := &reader{body: r.Body, shop: source.ShopKey{Source: name, Account: a.Name}, at: r.ReceivedAt}
 	rd.reading.Topic = topic(r)
 	rd.reading.DeliveryID = deliveryID(r)
 	rd.reading.Headers = source.Keep(r.Header, kept()...)

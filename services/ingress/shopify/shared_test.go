@@ -71,7 +71,7 @@ func deliver(t *testing.T, topic string, body []byte) source.Reading {
 }
 
 func account() source.Account {
-	return source.Account{Name: "default", Secrets: []string{"hush"}, Mode: source.Both, Shop: source.Shop{Source: "shopify", Account: "default"}}
+	return source.Account{Name: "default", Secrets: []string{"hush"}, Mode: source.Both, Shop: source.ShopKey{Source: "shopify", Account: "default"}}
 }
 
 func now() time.Time { return time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) }

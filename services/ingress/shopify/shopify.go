@@ -35,6 +35,9 @@ func New() source.Source { return Source{} }
 // Name is the word in paths, ids and settings.
 func (Source) Name() string { return name }
 
+// Role is what it is in the life of an order.
+func (Source) Role() source.Role { return source.Shop }
+
 // Sign makes the headers of a delivery, as an app's subscription gets them.
 func (Source) Sign(body []byte, s source.Signing) (http.Header, error) {
 	t, id := s.Topic, s.ID

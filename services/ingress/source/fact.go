@@ -76,12 +76,12 @@ func Person(p *typev1.Person) *typev1.Person {
 }
 
 // Key names an order at its shop.
-func Key(s Shop, id string) *typev1.OrderKey {
+func Key(s ShopKey, id string) *typev1.OrderKey {
 	return &typev1.OrderKey{Source: s.Source, Account: s.Account, Id: id}
 }
 
 // NumberRef is the reference of an order by the number that people use.
-func NumberRef(s Shop, number string) string {
+func NumberRef(s ShopKey, number string) string {
 	return "number:" + s.Source + ":" + s.Account + ":" + number
 }
 

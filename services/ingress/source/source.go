@@ -7,7 +7,9 @@
 package source
 
 import (
+	"crypto/x509"
 	"net/http"
+	"strings"
 	"time"
 
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
@@ -15,10 +17,25 @@ import (
 
 // Request is one HTTP request of a provider, its body as the bytes that were signed.
 type Request struct {
+	// URL is what the provider called, with scheme, host and query, for those who sign it or put a token into it.
+	URL        string
 	Header     http.Header
 	Body       []byte
 	ReceivedAt time.Time
+	// Certificate is what the URL of a Certified source led to, with its chain verified; nil for the others.
+	Certificate *x509.Certificate
 }
+
+// Role is what a source is in the life of an order.
+type Role string
+
+// The roles.
+const (
+	Shop     Role = "shop"     // has orders of its own
+	Payments Role = "payments" // tells of payments for the orders of a shop
+	Carrier  Role = "carrier"  // tells of parcels
+	Messages Role = "messages" // tells what became of mails and texts
+)
 
 // Mode says which deliveries an account takes.
 type Mode string
@@ -33,8 +50,8 @@ const (
 // Takes says whether an account of that mode takes a delivery that is a test, or is not.
 func (m Mode) Takes(test bool) bool { return m == Both || (m == Test) == test }
 
-// Shop names a shop's account: source and account of an order's key.
-type Shop struct{ Source, Account string }
+// ShopKey names a shop's account: source and account of an order's key.
+type ShopKey struct{ Source, Account string }
 
 // Account is one account at a provider, as its path and its secret say. Nothing of it comes from an unsigned header.
 type Account struct {
@@ -43,13 +60,15 @@ type Account struct {
 	Secrets []string
 	Mode    Mode
 	// Shop is where an order number in a payment's metadata names an order. Shops have no use for it.
-	Shop Shop
+	Shop ShopKey
 }
 
 // Source is one provider.
 type Source interface {
 	// Name is the word in paths, ids and settings: stripe.
 	Name() string
+	// Role is what it is in the life of an order.
+	Role() Role
 	// CheckSecret says what is wrong with a secret; nil if it can be used.
 	CheckSecret(secret string) error
 	// Verify returns nil if one of the account's secrets signed the request and its time, where the scheme has one, is
@@ -67,8 +86,32 @@ type Greeter interface {
 	Greets(r Request) bool
 }
 
+// Certified is a source that signs with a certificate which each request names.
+type Certified interface {
+	// CertificateURL is where the request says that its certificate is, at a host which is the provider's own: that is
+	// looked at before anything is fetched. Otherwise the error is a *Refused.
+	CertificateURL(r Request, a Account) (string, error)
+}
+
+// Keyed is a source whose accounts are told apart by something else than a webhook secret.
+type Keyed interface {
+	// Setting is the name of the setting that holds it: PAYPAL_WEBHOOK_ID.
+	Setting() string
+}
+
+// Setting is the name of the setting that holds what the account "default" is verified with; further accounts add
+// _<ACCOUNT>.
+func Setting(s Source) string {
+	if k, ok := s.(Keyed); ok {
+		return k.Setting()
+	}
+	return strings.ToUpper(s.Name()) + "_WEBHOOK_SECRET"
+}
+
 // Signing is what a signature is made with.
 type Signing struct {
+	// URL is where the request goes, for sources that sign it.
+	URL    string
 	Secret string
 	At     time.Time
 	// Topic and ID are sent along where the provider has headers for them; empty means a plausible one.
@@ -86,6 +129,9 @@ type Reading struct {
 	Facts []*intakev1.Fact
 	// Quarantine is set if nothing, or not everything, could be used.
 	Quarantine *intakev1.Quarantine
+	// Confirm is a URL of the provider, checked by the source, that has to be fetched before the delivery is answered
+	// 2xx: with that a subscription begins.
+	Confirm string
 	// Headers are kept with the delivery; never a signature.
 	Headers []*intakev1.Header
 }

@@ -12,7 +12,7 @@ import (
 
 // reading is one event on its way to facts.
 type reading struct {
-	shop    source.Shop
+	shop    source.ShopKey
 	event   event
 	at      *timestamppb.Timestamp
 	trouble source.Trouble

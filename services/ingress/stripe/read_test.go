@@ -20,8 +20,8 @@ import (
 )
 
 var (
-	ours    = source.Account{Name: "default", Mode: source.Both, Shop: source.Shop{Source: "checkout", Account: "default"}}
-	another = source.Account{Name: "default", Mode: source.Both, Shop: source.Shop{Source: "shopify", Account: "eu"}}
+	ours    = source.Account{Name: "default", Mode: source.Both, Shop: source.ShopKey{Source: "checkout", Account: "default"}}
+	another = source.Account{Name: "default", Mode: source.Both, Shop: source.ShopKey{Source: "shopify", Account: "eu"}}
 	now     = time.Date(2026, 3, 1, 12, 5, 0, 0, time.UTC)
 	then    = time.Unix(1772366400, 0).UTC()
 )

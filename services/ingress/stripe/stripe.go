@@ -36,5 +36,8 @@ func New() Source { return Source{} }
 // Name is the word in paths, ids and settings.
 func (Source) Name() string { return name }
 
+// Role is what it is in the life of an order.
+func (Source) Role() source.Role { return source.Payments }
+
 // CheckSecret says what is wrong with an endpoint's secret.
 func (Source) CheckSecret(secret string) error { return source.CheckKey(secret) }

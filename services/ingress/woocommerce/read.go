@@ -29,7 +29,7 @@ var silent = []string{"product.", "customer.", "coupon."}
 // reader reads one delivery.
 type reader struct {
 	body    []byte
-	shop    source.Shop
+	shop    source.ShopKey
 	at      time.Time // of the request, where the resource tells no time
 	reading source.Reading
 	trouble source.Trouble
@@ -37,7 +37,7 @@ type reader struct {
 
 // Read says what a verified request tells.
 func (Source) Read(r source.Request, a source.Account) source.Reading {
-	rd := &reader{body: r.Body, shop: source.Shop{Source: name, Account: a.Name}, at: r.ReceivedAt}
+	rd := &reader{body: r.Body, shop: source.ShopKey{Source: name, Account: a.Name}, at: r.ReceivedAt}
 	var head struct {
 		ID       text `json:"id"`
 		Modified text `json:"date_modified_gmt"`

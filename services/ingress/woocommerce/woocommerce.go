@@ -36,6 +36,9 @@ func New() source.Source { return Source{} }
 // Name is the word in paths, ids and settings.
 func (Source) Name() string { return name }
 
+// Role is what it is in the life of an order.
+func (Source) Role() source.Role { return source.Shop }
+
 // ping is all that is in the request with which a webhook is switched on.
 var ping = regexp.MustCompile(`^webhook_id=\d{1,20}$`)
 

@@ -18,7 +18,7 @@ var Base = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 const anySecret = "whsec_bm9ib2R5IHZlcmlmaWVzIHdoYXQgdGhpcyBoYXMgc2lnbmVk" //nolint:gosec // it protects nothing
 
 // shops are where Stripe's accounts have their orders.
-var shops = map[string]source.Shop{
+var shops = map[string]source.ShopKey{
 	"": {Source: "checkout", Account: "default"}, "shopify": {Source: "shopify", Account: "default"}, "woocommerce": {Source: "woocommerce", Account: "default"},
 }
 

@@ -35,7 +35,7 @@ func TestEveryBodyIsReadAsItsOrder(t *testing.T) {
 				text := body.write(nil, &o)
 				require.True(t, json.Valid(text), "%s", text)
 				read := provider.Read(source.Request{Body: text, Header: headers(t, provider, text, name), ReceivedAt: o.at}, source.Account{
-					Name: "default", Mode: source.Both, Shop: source.Shop{Source: "checkout", Account: "default"},
+					Name: "default", Mode: source.Both, Shop: source.ShopKey{Source: "checkout", Account: "default"},
 				})
 				require.Nil(t, read.Quarantine)
 				described, paid := 0, 0
