@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -144,18 +146,48 @@ func readSnapshots(ctx context.Context, q querier, c event.Category, ids []ident
 	return snapshots, nil
 }
 
-// Moved lists entities with events recorded since a time, after an entity in the order of their ids: for the sweep. The
-// zero time lists all of them. Of a category it only matters whether it is stock's, whose entities are SKUs.
-func (s *Store) Moved(ctx context.Context, c event.Category, since time.Time, after ident.Entity, limit int) ([]ident.Entity, error) {
-	if since.IsZero() { // the primary key, entity by entity
-		return s.list(ctx, `SELECT DISTINCT entity_id FROM orderflow.events
-			WHERE entity_id > $1 AND (category = 'stock') = $2 ORDER BY entity_id LIMIT $3`, uuid.UUID(after), c == event.Stock, limit)
+// Moved lists entities with events recorded since a time, in the order of their ids and in pages of at most so many: for
+// the sweep. The zero time lists all of them. Of a category it only matters whether it is stock's, whose entities are
+// SKUs. After an error there are no more pages.
+func (s *Store) Moved(ctx context.Context, c event.Category, since time.Time, page int) iter.Seq2[[]ident.Entity, error] {
+	if since.IsZero() {
+		return s.all(ctx, c, page)
 	}
-	// By itself first: few rows of a large table are recent, and in the order of entities all others would be read too.
-	return s.list(ctx, `WITH moved AS MATERIALIZED (
-			SELECT DISTINCT entity_id FROM orderflow.events WHERE recorded_at >= $1 AND (category = 'stock') = $2
-		) SELECT entity_id FROM moved WHERE entity_id > $3 ORDER BY entity_id LIMIT $4`,
-		since, c == event.Stock, uuid.UUID(after), limit)
+	return func(yield func([]ident.Entity, error) bool) {
+		// In one go: few of many events are recent, and finding them again for every page would take longer the more they
+		// are. An id takes 16 bytes.
+		ids, err := s.list(ctx, `WITH moved AS MATERIALIZED (
+				SELECT DISTINCT entity_id FROM orderflow.events WHERE recorded_at >= $1 AND (category = 'stock') = $2
+			) SELECT entity_id FROM moved ORDER BY entity_id`, since, c == event.Stock)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for some := range slices.Chunk(ids, page) {
+			if !yield(some, nil) {
+				return
+			}
+		}
+	}
+}
+
+// all lists every entity by the primary key, page by page.
+func (s *Store) all(ctx context.Context, c event.Category, page int) iter.Seq2[[]ident.Entity, error] {
+	return func(yield func([]ident.Entity, error) bool) {
+		var after ident.Entity
+		for {
+			ids, err := s.list(ctx, `SELECT DISTINCT entity_id FROM orderflow.events
+				WHERE entity_id > $1 AND (category = 'stock') = $2 ORDER BY entity_id LIMIT $3`, uuid.UUID(after), c == event.Stock, page)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(ids) == 0 || !yield(ids, nil) {
+				return
+			}
+			after = ids[len(ids)-1]
+		}
+	}
 }
 
 func (s *Store) list(ctx context.Context, query string, args ...any) ([]ident.Entity, error) {

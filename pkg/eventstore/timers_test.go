@@ -238,26 +238,24 @@ func TestMovedListsWhatMovedPageByPage(t *testing.T) {
 	}}})
 	for what, since := range map[string]time.Time{"lately": time.Now().Add(-time.Minute), "ever": {}} {
 		seen := map[ident.Entity]bool{}
-		var after ident.Entity
-		for {
-			page, err := s.Moved(ctx, event.Order, since, after, 10)
+		for page, err := range s.Moved(ctx, event.Order, since, 10) {
 			require.NoError(t, err, what)
-			if len(page) == 0 {
-				break
-			}
+			assert.LessOrEqual(t, len(page), 10)
 			for _, id := range page {
 				assert.False(t, seen[id])
-				seen[id], after = true, id
+				seen[id] = true
 			}
 		}
 		assert.Equal(t, want, seen, what)
-		skus, err := s.Moved(ctx, event.Stock, since, ident.Entity{}, 10)
-		require.NoError(t, err)
-		assert.Equal(t, []ident.Entity{ident.SKU("MUG")}, skus)
+		for skus, err := range s.Moved(ctx, event.Stock, since, 10) {
+			require.NoError(t, err)
+			assert.Equal(t, []ident.Entity{ident.SKU("MUG")}, skus)
+		}
 	}
-	later, err := s.Moved(ctx, event.Order, time.Now().Add(time.Minute), ident.Entity{}, 10)
-	require.NoError(t, err)
-	assert.Empty(t, later)
+	for later, err := range s.Moved(ctx, event.Order, time.Now().Add(time.Minute), 10) {
+		require.NoError(t, err)
+		assert.Empty(t, later)
+	}
 }
 
 func TestTroubleWithTheDatabaseIsToldFromTroubleWithWhatIsAsked(t *testing.T) {

@@ -108,10 +108,8 @@ func (r *Reactor) sweep(ctx context.Context, all bool) error {
 }
 
 func (r *Reactor) sweepSince(ctx context.Context, since time.Time, swept *hold) error {
-	var after ident.Entity
-	for {
-		ids, err := r.deps.Store.Moved(ctx, r.spec.Owns, since, after, sweepAtOnce)
-		if err != nil || len(ids) == 0 {
+	for ids, err := range r.deps.Store.Moved(ctx, r.spec.Owns, since, sweepAtOnce) {
+		if err != nil {
 			return err
 		}
 		for _, id := range ids {
@@ -121,6 +119,6 @@ func (r *Reactor) sweepSince(ctx context.Context, since time.Time, swept *hold) 
 				return ctx.Err()
 			}
 		}
-		after = ids[len(ids)-1]
 	}
+	return nil
 }

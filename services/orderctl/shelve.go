@@ -68,6 +68,8 @@ func setStockMessage(sku string, pieces int64) (*nats.Msg, error) {
 // shelveWait is how long inventory may take over it.
 const shelveWait = 2 * time.Minute
 
+const movedPage = 1 << 20
+
 // shelved waits until every SKU's stream has moved.
 func shelved(ctx context.Context, run Running, stock map[string]int64, since time.Time) error {
 	pool, err := host.OpenPool(ctx, run.DatabaseURL, "orderctl", 1)
@@ -82,14 +84,15 @@ func shelved(ctx context.Context, run Running, stock map[string]int64, since tim
 	ctx, cancel := context.WithTimeout(ctx, shelveWait)
 	defer cancel()
 	for {
-		moved, err := store.Moved(ctx, event.Stock, since, ident.Entity{}, 1<<20)
-		if err != nil {
-			return err
-		}
 		missing := len(stock)
-		for _, id := range moved {
-			if wanted[id] {
-				missing--
+		for moved, err := range store.Moved(ctx, event.Stock, since, movedPage) {
+			if err != nil {
+				return err
+			}
+			for _, id := range moved {
+				if wanted[id] {
+					missing--
+				}
 			}
 		}
 		if missing == 0 {

@@ -200,32 +200,34 @@ func (r *rebuild) catchUp(ctx context.Context) error {
 }
 
 func (r *rebuild) catchUpCategory(ctx context.Context, c event.Category, since time.Time) (int, error) {
-	var after ident.Entity
 	f, total := *familyFor(c), 0
-	for {
-		ids, err := r.store.Moved(ctx, c, since, after, batchMost)
-		if err != nil || len(ids) == 0 {
-			return total, err
-		}
-		after = ids[len(ids)-1]
-		var behind []ident.Entity
-		err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-			behind, err = behindIn(ctx, tx, f, r.next, ids)
-			return err
-		})
+	for ids, err := range r.store.Moved(ctx, c, since, batchMost) {
 		if err != nil {
 			return total, err
 		}
-		out, err := r.fold(ctx, r.store, f, behind)
-		if err != nil {
-			return total, err
-		}
-		n, err := r.add(ctx, f, out, false)
+		n, err := r.catchUpPage(ctx, f, ids)
 		if err != nil {
 			return total, err
 		}
 		total += n
 	}
+	return total, nil
+}
+
+func (r *rebuild) catchUpPage(ctx context.Context, f family, ids []ident.Entity) (int, error) {
+	var behind []ident.Entity
+	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) (err error) {
+		behind, err = behindIn(ctx, tx, f, r.next, ids)
+		return err
+	})
+	if err != nil || len(behind) == 0 {
+		return 0, err
+	}
+	out, err := r.fold(ctx, r.store, f, behind)
+	if err != nil {
+		return 0, err
+	}
+	return r.add(ctx, f, out, false)
 }
 
 // analyze counts what is in the new tables, so that Postgres plans well from the first question on.

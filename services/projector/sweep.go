@@ -116,10 +116,8 @@ func (c *collector) sweepRound(ctx context.Context, round int) error {
 }
 
 func (c *collector) sweepSince(ctx context.Context, category event.Category, since time.Time, rung *sync.WaitGroup) error {
-	var after ident.Entity
-	for {
-		ids, err := c.store.Moved(ctx, category, since, after, sweepAtOnce)
-		if err != nil || len(ids) == 0 {
+	for ids, err := range c.store.Moved(ctx, category, since, sweepAtOnce) {
+		if err != nil {
 			return err
 		}
 		behind, err := c.behind(ctx, *familyFor(category), ids)
@@ -133,8 +131,8 @@ func (c *collector) sweepSince(ctx context.Context, category event.Category, sin
 			}
 		}
 		c.metrics.swept.Add(float64(len(behind)))
-		after = ids[len(ids)-1]
 	}
+	return nil
 }
 
 // behind are those of the entities whose rows show less than is recorded, or were written by an older fold.
