@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -51,14 +53,18 @@ func connect(ctx context.Context, s Settings, service Service, o Options, d *Dep
 }
 
 func (c *connections) database(ctx context.Context, s Settings, service Service, d *Deps) error {
-	pool, err := OpenPool(ctx, s.DatabaseURL, service.Name, s.DatabaseSize)
+	// Looked at first: the migrations make the role.
+	if _, err := pgxpool.ParseConfig(s.DatabaseURL); err != nil {
+		return errAddress
+	}
+	if err := migrated(ctx, s.DatabaseURL, service); err != nil {
+		return err
+	}
+	pool, err := openPool(ctx, s.DatabaseURL, service.Name, s.DatabaseSize, RoleOf(service.Name))
 	if err != nil {
 		return err
 	}
 	c.pool = pool
-	if err := migrated(ctx, s.DatabaseURL, service); err != nil {
-		return err
-	}
 	masters, err := seal.ParseMasters(s.MasterKey)
 	if err != nil {
 		return err
@@ -73,24 +79,46 @@ func (c *connections) database(ctx context.Context, s Settings, service Service,
 // errAddress says nothing of what stands there: a password may.
 var errAddress = errors.New("DATABASE_URL cannot be read: it looks like postgres://user:password@host:5432/database")
 
-// OpenPool connects to Postgres and makes sure that it answers. The name is shown in pg_stat_activity.
+// RoleOf is the database role that a service takes on after it has logged in. The event store's migrations make it and
+// say what it may do: append to its own streams, and read the others'.
+func RoleOf(service string) string { return "orderflow_" + service }
+
+// OpenPool connects to Postgres as whoever the URL names, and makes sure that it answers. The name is shown in
+// pg_stat_activity.
 func OpenPool(ctx context.Context, url, name string, size int32) (*pgxpool.Pool, error) {
+	return openPool(ctx, url, name, size, "")
+}
+
+func openPool(ctx context.Context, url, name string, size int32, role string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errAddress
 	}
 	config.MaxConns = max(size, 2)
 	config.ConnConfig.RuntimeParams["application_name"] = "orderflow-" + name
+	if role != "" {
+		config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, "SET ROLE "+pgx.Identifier{role}.Sanitize())
+			if err != nil {
+				return fmt.Errorf("take on the role %s (GRANT %s TO whoever logs in): %w", role, role, err)
+			}
+			return nil
+		}
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Postgres: %w", err)
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		// The driver has a line for every address that it tried; one sentence is easier to read in a log.
-		return nil, fmt.Errorf("connect to Postgres: %s", strings.Join(strings.Fields(err.Error()), " "))
+		return nil, unreachable(err)
 	}
 	return pool, nil
+}
+
+// unreachable is one sentence: the driver has a line for every address that it tried.
+func unreachable(err error) error {
+	return fmt.Errorf("connect to Postgres: %s", strings.Join(strings.Fields(err.Error()), " "))
 }
 
 // migrated refuses a database that lacks what this build needs.
@@ -103,7 +131,11 @@ func migrated(ctx context.Context, url string, service Service) error {
 			continue
 		}
 		pending, err := eventstore.Pending(ctx, url, m.name, m.fs)
-		if err != nil {
+		var connect *pgconn.ConnectError
+		switch {
+		case errors.As(err, &connect):
+			return unreachable(connect)
+		case err != nil:
 			return err
 		}
 		if pending {
