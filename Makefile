@@ -140,7 +140,8 @@ tidy: ## go mod tidy in every module; siblings stay `require v0.0.0` with a `rep
 	done
 
 .PHONY: docs
-docs: ## Write the table of settings into README.md, between its markers
+docs: ## Write the table of settings into README.md, between its markers, and the broker's users into deploy/nats
+	@$(ORDERCTL) settings --nats > deploy/nats/users.conf.new && mv deploy/nats/users.conf.new deploy/nats/users.conf
 	@table=$$(mktemp) && out=$$(mktemp) && $(MAKE) -s docs-table > "$$table" && \
 	awk -v table="$$table" "$$DOCS_AWK" README.md > "$$out" && cat "$$out" > README.md; \
 	status=$$?; rm -f "$$table" "$$out"; exit $$status

@@ -29,8 +29,13 @@ func consumer(ctx context.Context, js jetstream.JetStream, d Durable) (jetstream
 		return nil, fmt.Errorf("durable %s: %w", d.Name, err)
 	}
 	config := jetstream.ConsumerConfig{
-		Durable: d.Name, FilterSubjects: d.Filters, AckPolicy: jetstream.AckExplicitPolicy, AckWait: d.AckWait,
+		Durable: d.Name, AckPolicy: jetstream.AckExplicitPolicy, AckWait: d.AckWait,
 		MaxAckPending: d.MaxAckPending, MaxDeliver: -1, DeliverPolicy: jetstream.DeliverAllPolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
+	}
+	if len(d.Filters) == 1 { // then it stands in the subject of the call too, and a user can be bound to it
+		config.FilterSubject = d.Filters[0]
+	} else {
+		config.FilterSubjects = d.Filters
 	}
 	c, err := stream.CreateOrUpdateConsumer(ctx, config)
 	if err != nil {

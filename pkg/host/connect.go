@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -164,7 +165,11 @@ func Migrate(ctx context.Context, url string, services []Service) error {
 }
 
 func (c *connections) broker(s Settings, service Service, o Options, d *Deps) error {
-	conn, err := OpenNATS(s.NATSURL, service.Name, o.NATS...)
+	options := slices.Clone(o.NATS)
+	if o.NATSUser != nil {
+		options = append(options, o.NATSUser(service.Name)...)
+	}
+	conn, err := OpenNATS(s.NATSURL, service.Name, options...)
 	if err != nil {
 		return err
 	}
@@ -180,6 +185,7 @@ func (c *connections) broker(s Settings, service Service, o Options, d *Deps) er
 func OpenNATS(url, name string, options ...nats.Option) (*nats.Conn, error) {
 	options = append([]nats.Option{
 		nats.Name("orderflow-" + name), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond),
+		nats.CustomInboxPrefix(bus.InboxPrefix(name)),
 		nats.ReconnectBufSize(-1), // what cannot be sent is an error now, not a surprise later
 	}, options...)
 	conn, err := nats.Connect(url, options...)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/host"
 )
 
@@ -14,17 +15,26 @@ func settingsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "settings", Short: "List every setting, with its default and who reads it",
 		Long: `List every setting, with its default and who reads it. Settings come from the environment. With --markdown it is the
-table in the README, which 'make docs' writes there.`,
+table in the README, which 'make docs' writes there. With --nats it is something else: the users of the broker with what
+each of them may do, for the configuration of a NATS server (deploy/nats/users.conf).`,
 		Example: `  orderctl settings
-  orderctl settings --markdown`,
+  orderctl settings --markdown
+  orderctl settings --nats > users.conf`,
 		Args: takesNothing,
 		RunE: func(c *cobra.Command, _ []string) error {
 			markdown, err := c.Flags().GetBool("markdown")
 			if err != nil {
 				return err
 			}
+			users, err := c.Flags().GetBool("nats")
+			if err != nil {
+				return err
+			}
 			settings := host.Describe(Services())
 			switch {
+			case users:
+				_, err := io.WriteString(c.OutOrStdout(), bus.UsersConf())
+				return err
 			case markdown:
 				return printMarkdown(c.OutOrStdout(), settings)
 			case wantsJSON(c):
@@ -38,6 +48,7 @@ table in the README, which 'make docs' writes there.`,
 		},
 	}
 	c.Flags().Bool("markdown", false, "as the table in the README")
+	c.Flags().Bool("nats", false, "the users of the broker, as part of a NATS server's configuration")
 	return c
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"github.com/orderflow/orderflow/pkg/bus"
 )
 
 // Server is a running nats-server.
@@ -26,8 +28,22 @@ const storeMost = 1 << 50
 // startTimeout is generous: a large store is recovered first.
 const startTimeout = 60 * time.Second
 
+// Option says how a server runs.
+type Option func(*server.Options)
+
+// WithUsers lets in only who has a password, by name, and lets each do what bus.Users says.
+func WithUsers(passwords map[string]string) Option {
+	return func(o *server.Options) {
+		for _, u := range bus.Users() {
+			o.Users = append(o.Users, &server.User{Username: u.Name, Password: passwords[u.Name], Permissions: &server.Permissions{
+				Publish: &server.SubjectPermission{Allow: u.Publish}, Subscribe: &server.SubjectPermission{Allow: u.Subscribe},
+			}})
+		}
+	}
+}
+
 // Start runs a server that keeps its streams in dir and listens on address (127.0.0.1:0 picks a port).
-func Start(dir, address string) (*Server, error) {
+func Start(dir, address string, options ...Option) (*Server, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("NATS address %q: %w", address, err)
@@ -39,13 +55,17 @@ func Start(dir, address string) (*Server, error) {
 	if number == 0 {
 		number = server.RANDOM_PORT
 	}
-	s, err := server.NewServer(&server.Options{
+	config := &server.Options{
 		ServerName: "orderflow", Host: host, Port: number, JetStream: true, StoreDir: dir, SyncAlways: true,
 		// The streams say themselves how large they may be. By its own reckoning the server would refuse to make one that
 		// might not fit beside everything else on the disk of a laptop.
 		JetStreamMaxStore: storeMost,
 		NoSigs:            true, NoLog: true, MaxPayload: 8 << 20, DisableJetStreamBanner: true,
-	})
+	}
+	for _, option := range options {
+		option(config)
+	}
+	s, err := server.NewServer(config)
 	if err != nil {
 		return nil, fmt.Errorf("start NATS: %w", err)
 	}

@@ -13,15 +13,18 @@ package local
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/bus/embed"
 	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/pkg/postgres"
@@ -52,6 +55,7 @@ type Ground struct {
 	environ   map[string]string
 	listeners map[string]net.Listener
 	natsOpts  []nats.Option
+	natsUser  func(service string) []nats.Option
 	closers   []func()
 	again     chan struct{}
 	log       zerolog.Logger
@@ -106,8 +110,8 @@ func (g *Ground) logs(context.Context) error {
 }
 
 func (g *Ground) database(ctx context.Context) error {
-	if url := g.environ["DATABASE_URL"]; url != "" {
-		g.DatabaseURL = url
+	if given := g.environ["DATABASE_URL"]; given != "" {
+		g.DatabaseURL = given
 		return nil
 	}
 	cache, err := postgres.Cache()
@@ -135,11 +139,15 @@ func (g *Ground) database(ctx context.Context) error {
 }
 
 func (g *Ground) broker(context.Context) error {
-	if url := g.environ["NATS_URL"]; url != "" {
-		g.NATSURL = url
+	if given := g.environ["NATS_URL"]; given != "" {
+		g.NATSURL = given
 		return nil
 	}
-	server, err := embed.Start(filepath.Join(g.Dir, "nats"), "127.0.0.1:0")
+	passwords := map[string]string{}
+	for _, u := range bus.Users() {
+		passwords[u.Name] = rand.Text()
+	}
+	server, err := embed.Start(filepath.Join(g.Dir, "nats"), "127.0.0.1:0", embed.WithUsers(passwords))
 	if err != nil {
 		return err
 	}
@@ -147,10 +155,24 @@ func (g *Ground) broker(context.Context) error {
 	watching, stop := context.WithCancel(context.Background())
 	g.onClose(stop)
 	go g.watch(watching, server)
-	g.NATSURL, g.Embedded = server.URL(), server
-	g.environ["NATS_URL"] = g.NATSURL
+	g.Embedded = server
+	g.environ["NATS_URL"] = server.URL()
 	g.natsOpts = []nats.Option{server.InProcess()}
+	g.natsUser = func(service string) []nats.Option { return []nats.Option{nats.UserInfo(service, passwords[service])} }
+	if g.NATSURL, err = as(server.URL(), bus.Operator, passwords[bus.Operator]); err != nil {
+		return err
+	}
 	return nil
+}
+
+// as is a server's address for a user.
+func as(address, user, password string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", fmt.Errorf("the address of the broker: %w", err)
+	}
+	u.User = url.UserPassword(user, password)
+	return u.String(), nil
 }
 
 // listen opens every listener before any service starts, so that all of them can be told where the others are.
@@ -188,7 +210,7 @@ func (g *Ground) URL(listener string) string {
 
 // HostOptions are how the host runs services on this ground.
 func (g *Ground) HostOptions() host.Options {
-	return host.Options{Environ: g.environ, Log: g.log, NATS: g.natsOpts, Listeners: g.listeners}
+	return host.Options{Environ: g.environ, Log: g.log, NATS: g.natsOpts, NATSUser: g.natsUser, Listeners: g.listeners}
 }
 
 // Remember writes run.json, whole or not at all.
