@@ -113,9 +113,9 @@ func OwnerOf(f *intakev1.Fact) Owner {
 		return OwnerOrder
 	case *intakev1.Fact_PaymentReported, *intakev1.Fact_RefundReported, *intakev1.Fact_DisputeReported, *intakev1.Fact_PaidClaimed:
 		return OwnerPayment
-	case *intakev1.Fact_ScanReported:
+	case *intakev1.Fact_ScanReported, *intakev1.Fact_ShipmentReported:
 		return OwnerFulfillment
-	case *intakev1.Fact_StockReported:
+	case *intakev1.Fact_StockReported, *intakev1.Fact_ProductReported:
 		return OwnerStock
 	}
 	return OwnerNone
@@ -123,13 +123,23 @@ func OwnerOf(f *intakev1.Fact) Owner {
 
 // EntityOf is the entity that a fact names itself; false if only references lead to it.
 func EntityOf(f *intakev1.Fact) (ident.Entity, bool) {
-	if s := f.GetStockReported(); s != nil {
-		return ident.SKU(s.GetSku()), true
+	switch {
+	case f.GetStockReported() != nil:
+		return skuOf(f.GetStockReported())
+	case f.GetProductReported() != nil:
+		return skuOf(f.GetProductReported())
 	}
 	if k := f.GetOrder(); k.GetId() != "" {
 		return ident.Order(k.GetSource(), k.GetAccount(), k.GetId()), true
 	}
 	return ident.Entity{}, false
+}
+
+func skuOf(m interface{ GetSku() string }) (ident.Entity, bool) {
+	if m.GetSku() == "" {
+		return ident.Entity{}, false
+	}
+	return ident.SKU(m.GetSku()), true
 }
 
 // IntakeSubject is where a delivery is published. Its tokens say whose facts are in it, so that every owner filters on

@@ -104,8 +104,13 @@ func TestTheEntityOfAFact(t *testing.T) {
 	id, ok = bus.EntityOf(stockFact)
 	assert.True(t, ok)
 	assert.Equal(t, ident.SKU("MUG"), id)
+	id, ok = bus.EntityOf(&intakev1.Fact{Body: &intakev1.Fact_ProductReported{ProductReported: &intakev1.ProductReported{Sku: "MUG"}}})
+	assert.True(t, ok)
+	assert.Equal(t, ident.SKU("MUG"), id)
 	_, ok = bus.EntityOf(paymentFact)
 	assert.False(t, ok)
+	_, ok = bus.EntityOf(&intakev1.Fact{Body: &intakev1.Fact_StockReported{StockReported: &intakev1.StockReported{}}})
+	assert.False(t, ok, "a count that names an item of the provider's")
 }
 
 // What the server filters is exactly what a service asked for.

@@ -106,8 +106,11 @@ func tooLong(f *intakev1.Fact) string {
 	if len(f.GetOrder().GetId()) > longestIndexed {
 		return "the order's id"
 	}
-	if len(f.GetStockReported().GetSku()) > longestIndexed {
+	if len(f.GetStockReported().GetSku()) > longestIndexed || len(f.GetProductReported().GetSku()) > longestIndexed {
 		return "a SKU"
+	}
+	if len(f.GetShipmentReported().GetShipmentId()) > longestIndexed {
+		return "a shipment's id"
 	}
 	for _, l := range f.GetOrderDescribed().GetLines() {
 		if len(l.GetSku()) > longestIndexed || len(l.GetId()) > longestIndexed {

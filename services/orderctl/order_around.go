@@ -2,6 +2,7 @@ package orderctl
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -213,7 +214,12 @@ func factWords(f *intakev1.Fact) string {
 		return "a scan of " + s.GetCarrier() + " " + s.GetTrackingNumber() + ": " + tail(s.GetStep(), "SCAN_STEP_")
 	case *intakev1.Fact_StockReported:
 		s := body.StockReported
-		return fmt.Sprintf("a count of %s: %d", s.GetSku(), s.GetOnHand())
+		return fmt.Sprintf("a count of %s: %d", cmp.Or(s.GetSku(), strings.Join(f.GetReferences(), ", ")), s.GetOnHand())
+	case *intakev1.Fact_ProductReported:
+		return "a product: SKU " + body.ProductReported.GetSku()
+	case *intakev1.Fact_ShipmentReported:
+		s := body.ShipmentReported
+		return "a shipment " + tail(s.GetStep(), "SHIPMENT_STEP_") + " by somebody else: " + s.GetShipmentId() + named(s.GetTrackingNumbers())
 	}
 	return "something that this version does not know"
 }

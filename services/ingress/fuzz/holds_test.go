@@ -88,7 +88,7 @@ func factHolds(t *testing.T, f *intakev1.Fact, body []byte, from string) {
 
 	require.NotNil(t, f.GetBody())
 	require.NotNil(t, f.GetOccurredAt())
-	if f.GetStockReported() == nil {
+	if f.GetStockReported().GetSku() == "" {
 		require.True(t, f.GetOrder().GetId() != "" || len(f.GetReferences()) > 0, "a fact about nothing: %v", f)
 	}
 	require.NoError(t, protorange.Range(f.ProtoReflect(), func(p protopath.Values) error {
@@ -177,8 +177,14 @@ func stepHolds(t *testing.T, f *intakev1.Fact) {
 		require.NotZero(t, b.ScanReported.GetStep())
 		require.NotEmpty(t, b.ScanReported.GetTrackingNumber())
 		require.NotEmpty(t, b.ScanReported.GetScanId())
-	case *intakev1.Fact_StockReported:
-		require.NotEmpty(t, b.StockReported.GetSku())
+	case *intakev1.Fact_ProductReported:
+		require.NotEmpty(t, b.ProductReported.GetSku())
+	case *intakev1.Fact_ShipmentReported:
+		require.NotZero(t, b.ShipmentReported.GetStep())
+		require.NotEmpty(t, b.ShipmentReported.GetShipmentId())
+		for _, l := range b.ShipmentReported.GetLines() {
+			require.True(t, l.GetQuantity() > 0 && (l.GetLineId() != "" || l.GetSku() != ""))
+		}
 	}
 }
 

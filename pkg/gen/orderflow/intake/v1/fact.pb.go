@@ -303,6 +303,58 @@ func (ScanStep) EnumDescriptor() ([]byte, []int) {
 	return file_orderflow_intake_v1_fact_proto_rawDescGZIP(), []int{4}
 }
 
+// ShipmentStep is what became of a shipment.
+type ShipmentStep int32
+
+const (
+	ShipmentStep_SHIPMENT_STEP_UNSPECIFIED ShipmentStep = 0
+	// Handed to a carrier or to the customer, or about to be.
+	ShipmentStep_SHIPMENT_STEP_CREATED ShipmentStep = 1
+	// Taken back before it left: it counts no longer.
+	ShipmentStep_SHIPMENT_STEP_CANCELLED ShipmentStep = 2
+)
+
+// Enum value maps for ShipmentStep.
+var (
+	ShipmentStep_name = map[int32]string{
+		0: "SHIPMENT_STEP_UNSPECIFIED",
+		1: "SHIPMENT_STEP_CREATED",
+		2: "SHIPMENT_STEP_CANCELLED",
+	}
+	ShipmentStep_value = map[string]int32{
+		"SHIPMENT_STEP_UNSPECIFIED": 0,
+		"SHIPMENT_STEP_CREATED":     1,
+		"SHIPMENT_STEP_CANCELLED":   2,
+	}
+)
+
+func (x ShipmentStep) Enum() *ShipmentStep {
+	p := new(ShipmentStep)
+	*p = x
+	return p
+}
+
+func (x ShipmentStep) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ShipmentStep) Descriptor() protoreflect.EnumDescriptor {
+	return file_orderflow_intake_v1_fact_proto_enumTypes[5].Descriptor()
+}
+
+func (ShipmentStep) Type() protoreflect.EnumType {
+	return &file_orderflow_intake_v1_fact_proto_enumTypes[5]
+}
+
+func (x ShipmentStep) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ShipmentStep.Descriptor instead.
+func (ShipmentStep) EnumDescriptor() ([]byte, []int) {
+	return file_orderflow_intake_v1_fact_proto_rawDescGZIP(), []int{5}
+}
+
 // Fact is one thing that a provider says happened, in our words.
 type Fact struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -325,6 +377,8 @@ type Fact struct {
 	//	*Fact_PaidClaimed
 	//	*Fact_ScanReported
 	//	*Fact_StockReported
+	//	*Fact_ShipmentReported
+	//	*Fact_ProductReported
 	Body          isFact_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -467,6 +521,24 @@ func (x *Fact) GetStockReported() *StockReported {
 	return nil
 }
 
+func (x *Fact) GetShipmentReported() *ShipmentReported {
+	if x != nil {
+		if x, ok := x.Body.(*Fact_ShipmentReported); ok {
+			return x.ShipmentReported
+		}
+	}
+	return nil
+}
+
+func (x *Fact) GetProductReported() *ProductReported {
+	if x != nil {
+		if x, ok := x.Body.(*Fact_ProductReported); ok {
+			return x.ProductReported
+		}
+	}
+	return nil
+}
+
 type isFact_Body interface {
 	isFact_Body()
 }
@@ -503,6 +575,14 @@ type Fact_StockReported struct {
 	StockReported *StockReported `protobuf:"bytes,17,opt,name=stock_reported,json=stockReported,proto3,oneof"`
 }
 
+type Fact_ShipmentReported struct {
+	ShipmentReported *ShipmentReported `protobuf:"bytes,18,opt,name=shipment_reported,json=shipmentReported,proto3,oneof"`
+}
+
+type Fact_ProductReported struct {
+	ProductReported *ProductReported `protobuf:"bytes,19,opt,name=product_reported,json=productReported,proto3,oneof"`
+}
+
 func (*Fact_OrderDescribed) isFact_Body() {}
 
 func (*Fact_CancellationReported) isFact_Body() {}
@@ -518,6 +598,10 @@ func (*Fact_PaidClaimed) isFact_Body() {}
 func (*Fact_ScanReported) isFact_Body() {}
 
 func (*Fact_StockReported) isFact_Body() {}
+
+func (*Fact_ShipmentReported) isFact_Body() {}
+
+func (*Fact_ProductReported) isFact_Body() {}
 
 // OrderDescribed is an order as its shop (or, as a draft, its payment provider) describes it: whole, not a difference.
 type OrderDescribed struct {
@@ -1111,7 +1195,8 @@ func (x *ScanReported) GetLocation() string {
 	return ""
 }
 
-// StockReported is what a channel or warehouse says is on hand.
+// StockReported is what a channel or warehouse says is on hand. Where it names no SKU, the fact has a reference that a
+// ProductReported explains (item:shopify:default:271878346596884015); it waits for that if need be.
 type StockReported struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sku           string                 `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
@@ -1172,11 +1257,209 @@ func (x *StockReported) GetOnHand() int64 {
 	return 0
 }
 
+// ShipmentReported says that somebody else than us (the shop, the channel) hands lines of an order to the customer. It is
+// the shipment as it now stands, whole, not a difference: told again with other lines or numbers it replaces what was told.
+type ShipmentReported struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The provider's id of the shipment, prefixed so that it is the only one of its name: shopify:fulfillment:255858046.
+	ShipmentId string       `protobuf:"bytes,1,opt,name=shipment_id,json=shipmentId,proto3" json:"shipment_id,omitempty"`
+	Step       ShipmentStep `protobuf:"varint,2,opt,name=step,proto3,enum=orderflow.intake.v1.ShipmentStep" json:"step,omitempty"`
+	// The carrier in lower case, as in tracking references: ups, usps, fedex, dhl; empty if not told.
+	Carrier string `protobuf:"bytes,3,opt,name=carrier,proto3" json:"carrier,omitempty"`
+	// One for each parcel; empty if not told.
+	TrackingNumbers []string `protobuf:"bytes,4,rep,name=tracking_numbers,json=trackingNumbers,proto3" json:"tracking_numbers,omitempty"`
+	// What is in it; empty if not told.
+	Lines         []*ShippedLine `protobuf:"bytes,5,rep,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShipmentReported) Reset() {
+	*x = ShipmentReported{}
+	mi := &file_orderflow_intake_v1_fact_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShipmentReported) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShipmentReported) ProtoMessage() {}
+
+func (x *ShipmentReported) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_intake_v1_fact_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShipmentReported.ProtoReflect.Descriptor instead.
+func (*ShipmentReported) Descriptor() ([]byte, []int) {
+	return file_orderflow_intake_v1_fact_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ShipmentReported) GetShipmentId() string {
+	if x != nil {
+		return x.ShipmentId
+	}
+	return ""
+}
+
+func (x *ShipmentReported) GetStep() ShipmentStep {
+	if x != nil {
+		return x.Step
+	}
+	return ShipmentStep_SHIPMENT_STEP_UNSPECIFIED
+}
+
+func (x *ShipmentReported) GetCarrier() string {
+	if x != nil {
+		return x.Carrier
+	}
+	return ""
+}
+
+func (x *ShipmentReported) GetTrackingNumbers() []string {
+	if x != nil {
+		return x.TrackingNumbers
+	}
+	return nil
+}
+
+func (x *ShipmentReported) GetLines() []*ShippedLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+// ShippedLine is how many pieces of a line are in a shipment.
+type ShippedLine struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shop's line id, as in OrderDescribed; empty if not told.
+	LineId        string `protobuf:"bytes,1,opt,name=line_id,json=lineId,proto3" json:"line_id,omitempty"`
+	Sku           string `protobuf:"bytes,2,opt,name=sku,proto3" json:"sku,omitempty"`
+	Quantity      int64  `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShippedLine) Reset() {
+	*x = ShippedLine{}
+	mi := &file_orderflow_intake_v1_fact_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShippedLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShippedLine) ProtoMessage() {}
+
+func (x *ShippedLine) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_intake_v1_fact_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShippedLine.ProtoReflect.Descriptor instead.
+func (*ShippedLine) Descriptor() ([]byte, []int) {
+	return file_orderflow_intake_v1_fact_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ShippedLine) GetLineId() string {
+	if x != nil {
+		return x.LineId
+	}
+	return ""
+}
+
+func (x *ShippedLine) GetSku() string {
+	if x != nil {
+		return x.Sku
+	}
+	return ""
+}
+
+func (x *ShippedLine) GetQuantity() int64 {
+	if x != nil {
+		return x.Quantity
+	}
+	return 0
+}
+
+// ProductReported names the SKU that a provider's own ids stand for. The ids are the fact's references, each
+// "item:<source>:<account>:<id>"; they stand for the SKU that was told last.
+type ProductReported struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sku           string                 `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProductReported) Reset() {
+	*x = ProductReported{}
+	mi := &file_orderflow_intake_v1_fact_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProductReported) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProductReported) ProtoMessage() {}
+
+func (x *ProductReported) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_intake_v1_fact_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProductReported.ProtoReflect.Descriptor instead.
+func (*ProductReported) Descriptor() ([]byte, []int) {
+	return file_orderflow_intake_v1_fact_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ProductReported) GetSku() string {
+	if x != nil {
+		return x.Sku
+	}
+	return ""
+}
+
+func (x *ProductReported) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
 var File_orderflow_intake_v1_fact_proto protoreflect.FileDescriptor
 
 const file_orderflow_intake_v1_fact_proto_rawDesc = "" +
 	"\n" +
-	"\x1eorderflow/intake/v1/fact.proto\x12\x13orderflow.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1corderflow/type/v1/line.proto\x1a\x1dorderflow/type/v1/money.proto\x1a\x1eorderflow/type/v1/person.proto\"\xc0\x06\n" +
+	"\x1eorderflow/intake/v1/fact.proto\x12\x13orderflow.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1corderflow/type/v1/line.proto\x1a\x1dorderflow/type/v1/money.proto\x1a\x1eorderflow/type/v1/person.proto\"\xe9\a\n" +
 	"\x04Fact\x121\n" +
 	"\x05order\x18\x01 \x01(\v2\x1b.orderflow.type.v1.OrderKeyR\x05order\x12\x1e\n" +
 	"\n" +
@@ -1193,7 +1476,9 @@ const file_orderflow_intake_v1_fact_proto_rawDesc = "" +
 	"\x10dispute_reported\x18\x0e \x01(\v2$.orderflow.intake.v1.DisputeReportedH\x00R\x0fdisputeReported\x12E\n" +
 	"\fpaid_claimed\x18\x0f \x01(\v2 .orderflow.intake.v1.PaidClaimedH\x00R\vpaidClaimed\x12H\n" +
 	"\rscan_reported\x18\x10 \x01(\v2!.orderflow.intake.v1.ScanReportedH\x00R\fscanReported\x12K\n" +
-	"\x0estock_reported\x18\x11 \x01(\v2\".orderflow.intake.v1.StockReportedH\x00R\rstockReportedB\x06\n" +
+	"\x0estock_reported\x18\x11 \x01(\v2\".orderflow.intake.v1.StockReportedH\x00R\rstockReported\x12T\n" +
+	"\x11shipment_reported\x18\x12 \x01(\v2%.orderflow.intake.v1.ShipmentReportedH\x00R\x10shipmentReported\x12Q\n" +
+	"\x10product_reported\x18\x13 \x01(\v2$.orderflow.intake.v1.ProductReportedH\x00R\x0fproductReportedB\x06\n" +
 	"\x04body\"\xf7\x02\n" +
 	"\x0eOrderDescribed\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\tR\x06number\x12\x1a\n" +
@@ -1249,7 +1534,21 @@ const file_orderflow_intake_v1_fact_proto_rawDesc = "" +
 	"\rStockReported\x12\x10\n" +
 	"\x03sku\x18\x01 \x01(\tR\x03sku\x12\x1a\n" +
 	"\blocation\x18\x02 \x01(\tR\blocation\x12\x17\n" +
-	"\aon_hand\x18\x03 \x01(\x03R\x06onHand*\x95\x01\n" +
+	"\aon_hand\x18\x03 \x01(\x03R\x06onHand\"\xe7\x01\n" +
+	"\x10ShipmentReported\x12\x1f\n" +
+	"\vshipment_id\x18\x01 \x01(\tR\n" +
+	"shipmentId\x125\n" +
+	"\x04step\x18\x02 \x01(\x0e2!.orderflow.intake.v1.ShipmentStepR\x04step\x12\x18\n" +
+	"\acarrier\x18\x03 \x01(\tR\acarrier\x12)\n" +
+	"\x10tracking_numbers\x18\x04 \x03(\tR\x0ftrackingNumbers\x126\n" +
+	"\x05lines\x18\x05 \x03(\v2 .orderflow.intake.v1.ShippedLineR\x05lines\"T\n" +
+	"\vShippedLine\x12\x17\n" +
+	"\aline_id\x18\x01 \x01(\tR\x06lineId\x12\x10\n" +
+	"\x03sku\x18\x02 \x01(\tR\x03sku\x12\x1a\n" +
+	"\bquantity\x18\x03 \x01(\x03R\bquantity\"9\n" +
+	"\x0fProductReported\x12\x10\n" +
+	"\x03sku\x18\x01 \x01(\tR\x03sku\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title*\x95\x01\n" +
 	"\vPaymentStep\x12\x1c\n" +
 	"\x18PAYMENT_STEP_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17PAYMENT_STEP_AUTHORIZED\x10\x01\x12\x19\n" +
@@ -1279,7 +1578,11 @@ const file_orderflow_intake_v1_fact_proto_rawDesc = "" +
 	"\x13SCAN_STEP_DELIVERED\x10\x03\x12\x17\n" +
 	"\x13SCAN_STEP_EXCEPTION\x10\x04\x12\x12\n" +
 	"\x0eSCAN_STEP_LOST\x10\x05\x12\x16\n" +
-	"\x12SCAN_STEP_RETURNED\x10\x06BEZCgithub.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1;intakev1b\x06proto3"
+	"\x12SCAN_STEP_RETURNED\x10\x06*e\n" +
+	"\fShipmentStep\x12\x1d\n" +
+	"\x19SHIPMENT_STEP_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15SHIPMENT_STEP_CREATED\x10\x01\x12\x1b\n" +
+	"\x17SHIPMENT_STEP_CANCELLED\x10\x02BEZCgithub.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1;intakev1b\x06proto3"
 
 var (
 	file_orderflow_intake_v1_fact_proto_rawDescOnce sync.Once
@@ -1293,61 +1596,69 @@ func file_orderflow_intake_v1_fact_proto_rawDescGZIP() []byte {
 	return file_orderflow_intake_v1_fact_proto_rawDescData
 }
 
-var file_orderflow_intake_v1_fact_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_orderflow_intake_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_orderflow_intake_v1_fact_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_orderflow_intake_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_orderflow_intake_v1_fact_proto_goTypes = []any{
 	(PaymentStep)(0),              // 0: orderflow.intake.v1.PaymentStep
 	(Witness)(0),                  // 1: orderflow.intake.v1.Witness
 	(RefundStep)(0),               // 2: orderflow.intake.v1.RefundStep
 	(DisputeStep)(0),              // 3: orderflow.intake.v1.DisputeStep
 	(ScanStep)(0),                 // 4: orderflow.intake.v1.ScanStep
-	(*Fact)(nil),                  // 5: orderflow.intake.v1.Fact
-	(*OrderDescribed)(nil),        // 6: orderflow.intake.v1.OrderDescribed
-	(*CancellationReported)(nil),  // 7: orderflow.intake.v1.CancellationReported
-	(*PaymentReported)(nil),       // 8: orderflow.intake.v1.PaymentReported
-	(*RefundReported)(nil),        // 9: orderflow.intake.v1.RefundReported
-	(*DisputeReported)(nil),       // 10: orderflow.intake.v1.DisputeReported
-	(*PaidClaimed)(nil),           // 11: orderflow.intake.v1.PaidClaimed
-	(*ScanReported)(nil),          // 12: orderflow.intake.v1.ScanReported
-	(*StockReported)(nil),         // 13: orderflow.intake.v1.StockReported
-	(*v1.OrderKey)(nil),           // 14: orderflow.type.v1.OrderKey
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*v1.Line)(nil),               // 16: orderflow.type.v1.Line
-	(*v1.Totals)(nil),             // 17: orderflow.type.v1.Totals
-	(*v1.Person)(nil),             // 18: orderflow.type.v1.Person
-	(*v1.Money)(nil),              // 19: orderflow.type.v1.Money
+	(ShipmentStep)(0),             // 5: orderflow.intake.v1.ShipmentStep
+	(*Fact)(nil),                  // 6: orderflow.intake.v1.Fact
+	(*OrderDescribed)(nil),        // 7: orderflow.intake.v1.OrderDescribed
+	(*CancellationReported)(nil),  // 8: orderflow.intake.v1.CancellationReported
+	(*PaymentReported)(nil),       // 9: orderflow.intake.v1.PaymentReported
+	(*RefundReported)(nil),        // 10: orderflow.intake.v1.RefundReported
+	(*DisputeReported)(nil),       // 11: orderflow.intake.v1.DisputeReported
+	(*PaidClaimed)(nil),           // 12: orderflow.intake.v1.PaidClaimed
+	(*ScanReported)(nil),          // 13: orderflow.intake.v1.ScanReported
+	(*StockReported)(nil),         // 14: orderflow.intake.v1.StockReported
+	(*ShipmentReported)(nil),      // 15: orderflow.intake.v1.ShipmentReported
+	(*ShippedLine)(nil),           // 16: orderflow.intake.v1.ShippedLine
+	(*ProductReported)(nil),       // 17: orderflow.intake.v1.ProductReported
+	(*v1.OrderKey)(nil),           // 18: orderflow.type.v1.OrderKey
+	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
+	(*v1.Line)(nil),               // 20: orderflow.type.v1.Line
+	(*v1.Totals)(nil),             // 21: orderflow.type.v1.Totals
+	(*v1.Person)(nil),             // 22: orderflow.type.v1.Person
+	(*v1.Money)(nil),              // 23: orderflow.type.v1.Money
 }
 var file_orderflow_intake_v1_fact_proto_depIdxs = []int32{
-	14, // 0: orderflow.intake.v1.Fact.order:type_name -> orderflow.type.v1.OrderKey
-	15, // 1: orderflow.intake.v1.Fact.occurred_at:type_name -> google.protobuf.Timestamp
-	6,  // 2: orderflow.intake.v1.Fact.order_described:type_name -> orderflow.intake.v1.OrderDescribed
-	7,  // 3: orderflow.intake.v1.Fact.cancellation_reported:type_name -> orderflow.intake.v1.CancellationReported
-	8,  // 4: orderflow.intake.v1.Fact.payment_reported:type_name -> orderflow.intake.v1.PaymentReported
-	9,  // 5: orderflow.intake.v1.Fact.refund_reported:type_name -> orderflow.intake.v1.RefundReported
-	10, // 6: orderflow.intake.v1.Fact.dispute_reported:type_name -> orderflow.intake.v1.DisputeReported
-	11, // 7: orderflow.intake.v1.Fact.paid_claimed:type_name -> orderflow.intake.v1.PaidClaimed
-	12, // 8: orderflow.intake.v1.Fact.scan_reported:type_name -> orderflow.intake.v1.ScanReported
-	13, // 9: orderflow.intake.v1.Fact.stock_reported:type_name -> orderflow.intake.v1.StockReported
-	16, // 10: orderflow.intake.v1.OrderDescribed.lines:type_name -> orderflow.type.v1.Line
-	17, // 11: orderflow.intake.v1.OrderDescribed.totals:type_name -> orderflow.type.v1.Totals
-	18, // 12: orderflow.intake.v1.OrderDescribed.person:type_name -> orderflow.type.v1.Person
-	15, // 13: orderflow.intake.v1.OrderDescribed.placed_at:type_name -> google.protobuf.Timestamp
-	15, // 14: orderflow.intake.v1.OrderDescribed.updated_at:type_name -> google.protobuf.Timestamp
-	0,  // 15: orderflow.intake.v1.PaymentReported.step:type_name -> orderflow.intake.v1.PaymentStep
-	19, // 16: orderflow.intake.v1.PaymentReported.amount:type_name -> orderflow.type.v1.Money
-	1,  // 17: orderflow.intake.v1.PaymentReported.witness:type_name -> orderflow.intake.v1.Witness
-	2,  // 18: orderflow.intake.v1.RefundReported.step:type_name -> orderflow.intake.v1.RefundStep
-	19, // 19: orderflow.intake.v1.RefundReported.amount:type_name -> orderflow.type.v1.Money
-	1,  // 20: orderflow.intake.v1.RefundReported.witness:type_name -> orderflow.intake.v1.Witness
-	3,  // 21: orderflow.intake.v1.DisputeReported.step:type_name -> orderflow.intake.v1.DisputeStep
-	19, // 22: orderflow.intake.v1.DisputeReported.amount:type_name -> orderflow.type.v1.Money
-	19, // 23: orderflow.intake.v1.PaidClaimed.amount:type_name -> orderflow.type.v1.Money
-	4,  // 24: orderflow.intake.v1.ScanReported.step:type_name -> orderflow.intake.v1.ScanStep
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	18, // 0: orderflow.intake.v1.Fact.order:type_name -> orderflow.type.v1.OrderKey
+	19, // 1: orderflow.intake.v1.Fact.occurred_at:type_name -> google.protobuf.Timestamp
+	7,  // 2: orderflow.intake.v1.Fact.order_described:type_name -> orderflow.intake.v1.OrderDescribed
+	8,  // 3: orderflow.intake.v1.Fact.cancellation_reported:type_name -> orderflow.intake.v1.CancellationReported
+	9,  // 4: orderflow.intake.v1.Fact.payment_reported:type_name -> orderflow.intake.v1.PaymentReported
+	10, // 5: orderflow.intake.v1.Fact.refund_reported:type_name -> orderflow.intake.v1.RefundReported
+	11, // 6: orderflow.intake.v1.Fact.dispute_reported:type_name -> orderflow.intake.v1.DisputeReported
+	12, // 7: orderflow.intake.v1.Fact.paid_claimed:type_name -> orderflow.intake.v1.PaidClaimed
+	13, // 8: orderflow.intake.v1.Fact.scan_reported:type_name -> orderflow.intake.v1.ScanReported
+	14, // 9: orderflow.intake.v1.Fact.stock_reported:type_name -> orderflow.intake.v1.StockReported
+	15, // 10: orderflow.intake.v1.Fact.shipment_reported:type_name -> orderflow.intake.v1.ShipmentReported
+	17, // 11: orderflow.intake.v1.Fact.product_reported:type_name -> orderflow.intake.v1.ProductReported
+	20, // 12: orderflow.intake.v1.OrderDescribed.lines:type_name -> orderflow.type.v1.Line
+	21, // 13: orderflow.intake.v1.OrderDescribed.totals:type_name -> orderflow.type.v1.Totals
+	22, // 14: orderflow.intake.v1.OrderDescribed.person:type_name -> orderflow.type.v1.Person
+	19, // 15: orderflow.intake.v1.OrderDescribed.placed_at:type_name -> google.protobuf.Timestamp
+	19, // 16: orderflow.intake.v1.OrderDescribed.updated_at:type_name -> google.protobuf.Timestamp
+	0,  // 17: orderflow.intake.v1.PaymentReported.step:type_name -> orderflow.intake.v1.PaymentStep
+	23, // 18: orderflow.intake.v1.PaymentReported.amount:type_name -> orderflow.type.v1.Money
+	1,  // 19: orderflow.intake.v1.PaymentReported.witness:type_name -> orderflow.intake.v1.Witness
+	2,  // 20: orderflow.intake.v1.RefundReported.step:type_name -> orderflow.intake.v1.RefundStep
+	23, // 21: orderflow.intake.v1.RefundReported.amount:type_name -> orderflow.type.v1.Money
+	1,  // 22: orderflow.intake.v1.RefundReported.witness:type_name -> orderflow.intake.v1.Witness
+	3,  // 23: orderflow.intake.v1.DisputeReported.step:type_name -> orderflow.intake.v1.DisputeStep
+	23, // 24: orderflow.intake.v1.DisputeReported.amount:type_name -> orderflow.type.v1.Money
+	23, // 25: orderflow.intake.v1.PaidClaimed.amount:type_name -> orderflow.type.v1.Money
+	4,  // 26: orderflow.intake.v1.ScanReported.step:type_name -> orderflow.intake.v1.ScanStep
+	5,  // 27: orderflow.intake.v1.ShipmentReported.step:type_name -> orderflow.intake.v1.ShipmentStep
+	16, // 28: orderflow.intake.v1.ShipmentReported.lines:type_name -> orderflow.intake.v1.ShippedLine
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_orderflow_intake_v1_fact_proto_init() }
@@ -1364,14 +1675,16 @@ func file_orderflow_intake_v1_fact_proto_init() {
 		(*Fact_PaidClaimed)(nil),
 		(*Fact_ScanReported)(nil),
 		(*Fact_StockReported)(nil),
+		(*Fact_ShipmentReported)(nil),
+		(*Fact_ProductReported)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orderflow_intake_v1_fact_proto_rawDesc), len(file_orderflow_intake_v1_fact_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   9,
+			NumEnums:      6,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
