@@ -39,14 +39,29 @@ var stripeExponents = map[string]int{"MGA": 0, "ISK": 2, "UGX": 2}
 // FromStripe turns Stripe's integer amount into minor units of ISO 4217. Stripe counts some currencies otherwise than
 // ISO does; an amount that ISO's minor unit cannot hold exactly is an error.
 func FromStripe(amount int64, currency string) (Amount, error) {
+	return recounted("Stripe", stripeExponents, amount, currency)
+}
+
+// adyenExponents are the currencies that Adyen counts otherwise than ISO 4217 does. Source: Adyen's documentation on
+// currency codes, where they are marked as differing from the standard.
+var adyenExponents = map[string]int{"CLP": 2, "CVE": 0, "IDR": 0, "ISK": 2}
+
+// FromAdyen turns Adyen's integer amount into minor units of ISO 4217. Adyen counts some currencies otherwise than ISO
+// does; an amount that ISO's minor unit cannot hold exactly is an error.
+func FromAdyen(amount int64, currency string) (Amount, error) {
+	return recounted("Adyen", adyenExponents, amount, currency)
+}
+
+// recounted is an amount of somebody who counts some currencies otherwise, in minor units of ISO 4217.
+func recounted(who string, exponents map[string]int, amount int64, currency string) (Amount, error) {
 	if amount == math.MinInt64 { // has no counterpart above zero, so that nothing could ever be counted against it
-		return Amount{}, fmt.Errorf("%d of Stripe's %s: %w", amount, currency, ErrOverflow)
+		return Amount{}, fmt.Errorf("%d of %s's %s: %w", amount, who, currency, ErrOverflow)
 	}
 	iso, err := Exponent(currency)
 	if err != nil {
 		return Amount{amount, currency}, err
 	}
-	theirs, special := stripeExponents[currency]
+	theirs, special := exponents[currency]
 	if !special {
 		return Amount{amount, currency}, nil
 	}
@@ -59,7 +74,7 @@ func FromStripe(amount int64, currency string) (Amount, error) {
 	}
 	for ; theirs > iso; theirs-- {
 		if amount%10 != 0 {
-			return Amount{}, fmt.Errorf("%d of Stripe's %s: %w", amount, currency, ErrTooFine)
+			return Amount{}, fmt.Errorf("%d of %s's %s: %w", amount, who, currency, ErrTooFine)
 		}
 		amount /= 10
 	}

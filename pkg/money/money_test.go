@@ -121,3 +121,23 @@ func TestStripeCountsSomeCurrenciesOtherwise(t *testing.T) {
 	_, err := money.FromStripe(505, "ISK")
 	require.ErrorIs(t, err, money.ErrTooFine)
 }
+
+func TestAdyenCountsSomeCurrenciesOtherwise(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		amount   int64
+		currency string
+		want     int64
+	}{{2000, "USD", 2000}, {500, "JPY", 500}, {500, "ISK", 5}, {500, "CLP", 5}, {12, "CVE", 1200}, {12, "IDR", 1200}, {1230, "KWD", 1230}, {500, "UGX", 500}, {500, "MGA", 500}} {
+		got, err := money.FromAdyen(c.amount, c.currency)
+		require.NoError(t, err)
+		assert.Equal(t, c.want, got.Minor, c.currency)
+	}
+	_, err := money.FromAdyen(505, "CLP")
+	require.ErrorIs(t, err, money.ErrTooFine)
+	_, err = money.FromAdyen(math.MaxInt64, "IDR")
+	require.ErrorIs(t, err, money.ErrOverflow)
+	got, err := money.FromAdyen(7, "XYZ")
+	require.ErrorIs(t, err, money.ErrUnknownCurrency)
+	assert.Equal(t, int64(7), got.Minor)
+}
