@@ -5,15 +5,22 @@
 //	webhook-timestamp: 1674087231                    of this attempt
 //	webhook-signature: v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
 //
-// Signed is id.timestamp.body with HMAC-SHA256; the key is what the base64 after "whsec_" stands for. The signature
-// header may hold several, separated by blanks: one good one suffices, other versions than v1 are passed over.
+// Signed is id.timestamp.body, in one of two ways:
+//
+//	v1    HMAC-SHA256; both sides share a secret: whsec_ and the base64 of 24 to 64 random bytes
+//	v1a   ed25519; the sender keeps whsk_ and its private key, the receiver has whpk_ and the public key of 32 bytes,
+//	      with which nobody can sign
+//
+// The signature header may hold several of both, separated by blanks, and an account several secrets of both kinds: one
+// signature that is good for one of them suffices. Versions that nobody knows are passed over. A secret verifies its own
+// version only.
 package standard
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -33,26 +40,16 @@ const (
 	svixSignature = "svix-signature"
 )
 
-// The size of a key, by the specification.
+// Versions of signatures.
 const (
-	shortestKey = 24
-	longestKey  = 64
-	prefix      = "whsec_"
+	version1 = "v1"
+	versionA = "v1a"
 )
 
-// key is the key that a secret stands for.
-func key(secret string) ([]byte, error) {
-	encoded, ok := strings.CutPrefix(secret, prefix)
-	k, err := base64.StdEncoding.DecodeString(encoded)
-	if !ok || err != nil || len(k) < shortestKey || len(k) > longestKey {
-		return nil, errors.New("it has to be whsec_ and the base64 of 24 to 64 random bytes: make one with echo whsec_$(openssl rand -base64 32)")
-	}
-	return k, nil
-}
-
-// CheckSecret says what is wrong with a secret; nil if it can be used.
+// CheckSecret says what is wrong with a secret of the ingress's settings (whsec_ or whpk_); nil if it can be used. A
+// private key is refused: whoever only verifies must not be able to sign.
 func CheckSecret(secret string) error {
-	_, err := key(secret)
+	_, err := verifierOf(secret)
 	return err
 }
 
@@ -66,17 +63,18 @@ func Verify(r source.Request, secrets []string) error {
 	if err != nil {
 		return err
 	}
-	given := signatures(signature)
-	if len(given) == 0 {
-		return source.Refuse(source.Malformed, "the header "+HeaderSignature+" holds no signature of the form v1,<base64>")
+	given := signaturesIn(signature)
+	if len(given.v1)+len(given.v1a) == 0 {
+		return source.Refuse(source.Malformed, "the header "+HeaderSignature+" holds no signature of the form v1,<base64> or v1a,<base64>")
 	}
-	var keys [][]byte
+	signed := false
 	for _, s := range secrets {
-		if k, err := key(s); err == nil {
-			keys = append(keys, k)
+		v, err := verifierOf(s)
+		if err == nil && v.signed(given, []byte(id), []byte("."), []byte(stamp), []byte("."), r.Body) {
+			signed = true
 		}
 	}
-	if !source.SignedByAny(keys, given, []byte(id), []byte("."), []byte(stamp), []byte("."), r.Body) {
+	if !signed {
 		return source.Refuse(source.BadSignature, "the body or the id or the timestamp was changed after signing, or the secret is another one")
 	}
 	return source.Fresh(signedAt, r.ReceivedAt)
@@ -110,24 +108,31 @@ func seconds(stamp string) (time.Time, error) {
 	return time.Unix(int64(n), 0), nil // below 2^40, see above
 }
 
-// signatures are the decoded v1 signatures of a header.
-func signatures(header string) [][]byte {
-	var given [][]byte
+// signatures are the decoded signatures of a header, by version.
+type signatures struct{ v1, v1a [][]byte }
+
+// mostSignatures is more than any sender has keys: each one of v1a costs a verification.
+const mostSignatures = 16
+
+func signaturesIn(header string) signatures {
+	var given signatures
 	for part := range strings.FieldsSeq(header) {
-		encoded, ok := strings.CutPrefix(part, "v1,")
-		if !ok {
-			continue
-		}
-		if mac, ok := source.MAC(encoded); ok {
-			given = append(given, mac)
+		version, encoded, _ := strings.Cut(part, ",")
+		signature, ok := source.MAC(encoded)
+		switch {
+		case !ok:
+		case version == version1 && len(given.v1) < mostSignatures:
+			given.v1 = append(given.v1, signature)
+		case version == versionA && len(signature) == ed25519.SignatureSize && len(given.v1a) < mostSignatures:
+			given.v1a = append(given.v1a, signature)
 		}
 	}
 	return given
 }
 
-// Sign makes the headers of a delivery.
+// Sign makes the headers of a delivery: with a shared secret (whsec_) in v1, with a private key (whsk_) in v1a.
 func Sign(body []byte, s source.Signing) (http.Header, error) {
-	k, err := key(s.Secret)
+	by, err := signerOf(s.Secret)
 	if err != nil {
 		return nil, err
 	}
@@ -136,11 +141,11 @@ func Sign(body []byte, s source.Signing) (http.Header, error) {
 		hash := sha256.Sum256(body)
 		id = "msg_" + hex.EncodeToString(hash[:12])
 	}
-	mac := source.HMAC(k, []byte(id), []byte("."), []byte(stamp), []byte("."), body)
+	signature := by.sign([]byte(id), []byte("."), []byte(stamp), []byte("."), body)
 	h := http.Header{}
 	h.Set(HeaderID, id)
 	h.Set(HeaderTimestamp, stamp)
-	h.Set(HeaderSignature, "v1,"+base64.StdEncoding.EncodeToString(mac))
+	h.Set(HeaderSignature, by.version+","+base64.StdEncoding.EncodeToString(signature))
 	h.Set("Content-Type", "application/json")
 	return h, nil
 }

@@ -87,7 +87,7 @@ func TestVerify(t *testing.T) {
 		"no id":                       {delivery(drop("webhook-id")), good, source.NotSigned},
 		"no time":                     {delivery(drop("webhook-timestamp")), good, source.NotSigned},
 		"an empty signature":          {delivery(set("webhook-signature", " ")), good, source.NotSigned},
-		"only other versions":         {delivery(set("webhook-signature", "v1a,AAAA")), good, source.Malformed},
+		"only other versions":         {delivery(set("webhook-signature", "v2,AAAA v1b,AAAA v1a,AAAA")), good, source.Malformed},
 		"signed twice":                {delivery(set("webhook-signature", vectorSignature, vectorSignature)), good, source.Malformed},
 		"a signature of 9 KiB":        {delivery(set("webhook-signature", strings.Repeat("x", 9<<10))), good, source.Malformed},
 		"a time in words":             {delivery(set("webhook-timestamp", "today")), good, source.Malformed},
