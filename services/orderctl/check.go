@@ -71,6 +71,9 @@ func check(c *cobra.Command, f checking, file string) error {
 	if a.Secrets, err = secretsFor(c, s, f.account, f.secrets); err != nil {
 		return err
 	}
+	if err = usable(s, a.Secrets); err != nil {
+		return err
+	}
 	if r.Body, err = payload(c, file); err != nil {
 		return err
 	}

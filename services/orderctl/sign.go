@@ -60,6 +60,11 @@ func sign(c *cobra.Command, f signing, file string) error {
 	if err != nil {
 		return err
 	}
+	if !strings.HasPrefix(secrets[0], "whsk_") { // the half that only signs, see package standard
+		if err := usable(s, secrets[:1]); err != nil {
+			return err
+		}
+	}
 	body, err := payload(c, file)
 	if err != nil {
 		return err
@@ -113,7 +118,7 @@ func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) +
 
 // secretsFor are the secrets that were given, or those that the ingress would use.
 func secretsFor(c *cobra.Command, s source.Source, account string, given []string) ([]string, error) {
-	setting := strings.ToUpper(s.Name()) + "_WEBHOOK_SECRET"
+	setting := source.Setting(s)
 	if account != "default" {
 		setting += "_" + strings.ToUpper(account)
 	}
@@ -133,12 +138,17 @@ func secretsFor(c *cobra.Command, s source.Source, account string, given []strin
 	if len(secrets) == 0 {
 		return nil, calledWrongly(c, "which secret? Give it with --secret, or set %s", setting)
 	}
+	return secrets, nil
+}
+
+// usable says what is wrong with secrets that are to verify something. What signs may be another half: whsk_ beside whpk_.
+func usable(s source.Source, secrets []string) error {
 	for _, secret := range secrets {
 		if err := s.CheckSecret(secret); err != nil {
-			return nil, fmt.Errorf("the secret cannot be one of %s: %w", s.Name(), err)
+			return fmt.Errorf("the secret cannot be one of %s: %w", s.Name(), err)
 		}
 	}
-	return secrets, nil
+	return nil
 }
 
 func split(setting string) []string {

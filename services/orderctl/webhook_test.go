@@ -87,6 +87,30 @@ func TestWhatSignSignsCheckAccepts(t *testing.T) {
 	}
 }
 
+// Who signs with a private key is checked with the public one, and a public one signs nothing.
+func TestSignAndCheckHaveTheirOwnHalvesOfAKey(t *testing.T) {
+	t.Parallel()
+	const (
+		private = "whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk="
+		public  = "whpk_ZlN4eg7dSSqi0moX9hQUk3orrOouK3QVQSlJa248c/g="
+	)
+	file := written(t, anOrder)
+	signed := webhook(t, "", "sign", "--source", "checkout", "--secret", private, file)
+	require.Equal(t, 0, signed.code, signed.said)
+	args := []string{"check", "--source", "checkout", file}
+	for line := range strings.Lines(signed.out) {
+		args = append(args, "-H", strings.TrimSpace(line))
+	}
+	r := webhook(t, "", append(args, "--secret", public)...)
+	assert.Equal(t, 0, r.code, r.out+r.said)
+	r = webhook(t, "", append(args, "--secret", private)...)
+	assert.NotEqual(t, 0, r.code)
+	assert.Contains(t, r.said, "the sender's private key")
+	r = webhook(t, "", "sign", "--source", "checkout", "--secret", public, file)
+	assert.NotEqual(t, 0, r.code)
+	assert.Contains(t, r.said, "signs nothing")
+}
+
 func TestCheckSaysWhyNot(t *testing.T) {
 	t.Parallel()
 	file := written(t, anOrder)
