@@ -61,6 +61,8 @@ type Account struct {
 	Mode    Mode
 	// Shop is where an order number in a payment's metadata names an order. Shops have no use for it.
 	Shop ShopKey
+	// AutoCapture says that what is authorised is captured without a word of it, at a provider that can be set so.
+	AutoCapture bool
 }
 
 // Source is one provider.
