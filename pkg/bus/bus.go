@@ -102,6 +102,8 @@ const (
 	OwnerPayment     Owner = "payment"
 	OwnerFulfillment Owner = "fulfillment"
 	OwnerStock       Owner = "stock"
+	// OwnerNotification has a token only where facts are its own; see IntakeSubject.
+	OwnerNotification Owner = "notification"
 )
 
 var owners = [...]Owner{OwnerOrder, OwnerPayment, OwnerFulfillment, OwnerStock}
@@ -117,6 +119,8 @@ func OwnerOf(f *intakev1.Fact) Owner {
 		return OwnerFulfillment
 	case *intakev1.Fact_StockReported, *intakev1.Fact_ProductReported:
 		return OwnerStock
+	case *intakev1.Fact_MessageReported:
+		return OwnerNotification
 	}
 	return OwnerNone
 }
@@ -143,7 +147,8 @@ func skuOf(m interface{ GetSku() string }) (ident.Entity, bool) {
 }
 
 // IntakeSubject is where a delivery is published. Its tokens say whose facts are in it, so that every owner filters on
-// the server.
+// the server. Facts about messages never come with others, so their token stands behind the four, and only there: the
+// subjects of all other deliveries, and what waits in the stream under them, are as they were before it.
 func IntakeSubject(d *intakev1.Delivery) string {
 	has := map[Owner]bool{}
 	for _, f := range d.GetFacts() {
@@ -156,6 +161,9 @@ func IntakeSubject(d *intakev1.Delivery) string {
 		} else {
 			tokens = append(tokens, "-")
 		}
+	}
+	if len(has) == 1 && has[OwnerNotification] {
+		tokens = append(tokens, string(OwnerNotification))
 	}
 	return strings.Join(tokens, ".")
 }
@@ -245,6 +253,9 @@ func FactsDurable(service string, o Owner) Durable {
 		} else {
 			tokens = append(tokens, "*")
 		}
+	}
+	if o == OwnerNotification {
+		tokens = append(tokens, string(o))
 	}
 	return Durable{service + "-facts", Intake, []string{strings.Join(tokens, ".")}, ackWait, maxAckPending}
 }

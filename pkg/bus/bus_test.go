@@ -55,6 +55,7 @@ var (
 	orderFact   = &intakev1.Fact{Order: &typev1.OrderKey{Source: "shopify", Account: "default", Id: "1"}, Body: &intakev1.Fact_OrderDescribed{}}
 	paymentFact = &intakev1.Fact{References: []string{"stripe:pi_1"}, Body: &intakev1.Fact_RefundReported{}}
 	scanFact    = &intakev1.Fact{References: []string{"tracking:sandbox:SB1"}, Body: &intakev1.Fact_ScanReported{}}
+	messageFact = &intakev1.Fact{References: []string{"message:twilio:SM1"}, Body: &intakev1.Fact_MessageReported{MessageReported: &intakev1.MessageReported{}}}
 	stockFact   = &intakev1.Fact{Body: &intakev1.Fact_StockReported{StockReported: &intakev1.StockReported{Sku: "MUG"}}}
 )
 
@@ -69,6 +70,8 @@ func TestSubjects(t *testing.T) {
 		{bus.IntakeSubject(&intakev1.Delivery{Source: "stripe", Facts: []*intakev1.Fact{paymentFact}}), "intake.21.stripe.-.payment.-.-"},
 		{bus.IntakeSubject(&intakev1.Delivery{Source: "sandbox", Facts: []*intakev1.Fact{scanFact}}), "intake.19.sandbox.-.-.fulfillment.-"},
 		{bus.IntakeSubject(&intakev1.Delivery{Source: "channel", Facts: []*intakev1.Fact{stockFact}}), "intake.3.channel.-.-.-.stock"},
+		{bus.IntakeSubject(&intakev1.Delivery{Source: "twilio", Facts: []*intakev1.Fact{messageFact}}), "intake.55.twilio.-.-.-.-.notification"},
+		{bus.IntakeSubject(&intakev1.Delivery{Source: "twilio", Facts: []*intakev1.Fact{messageFact, stockFact}}), "intake.55.twilio.-.-.-.stock"},
 		{bus.IntakeSubject(&intakev1.Delivery{Source: "we.ird >*", Id: []byte("x")}), "intake.7.we_ird___.-.-.-.-"},
 		{bus.IntakeSubject(&intakev1.Delivery{Facts: []*intakev1.Fact{{}}}), "intake.5.-.-.-.-.-"},
 		{bus.EventSubject(bell), "events.order.15.OrderPlaced"},
@@ -117,7 +120,7 @@ func TestTheEntityOfAFact(t *testing.T) {
 func TestDurablesBringEachServiceItsOwn(t *testing.T) {
 	t.Parallel()
 	js := provisioned(t, bus.StreamOptions{})
-	for _, facts := range [][]*intakev1.Fact{{orderFact}, {paymentFact}, {orderFact, paymentFact}, {scanFact}, {stockFact}, nil} {
+	for _, facts := range [][]*intakev1.Fact{{orderFact}, {paymentFact}, {orderFact, paymentFact}, {scanFact}, {stockFact}, {messageFact}, nil} {
 		d := &intakev1.Delivery{Source: "stripe", Facts: facts}
 		_, err := js.Publish(context.Background(), bus.IntakeSubject(d), nil)
 		require.NoError(t, err)
@@ -134,7 +137,8 @@ func TestDurablesBringEachServiceItsOwn(t *testing.T) {
 		{bus.FactsDurable("payment", bus.OwnerPayment), 2},
 		{bus.FactsDurable("fulfillment", bus.OwnerFulfillment), 1},
 		{bus.FactsDurable("inventory", bus.OwnerStock), 1},
-		{bus.JournalDurable(), 6},
+		{bus.FactsDurable("notifier", bus.OwnerNotification), 1},
+		{bus.JournalDurable(), 7},
 		{bus.RingsDurable("a", bus.Ring{Category: event.Order}), 2},
 		{bus.RingsDurable("b", bus.Ring{Category: event.Order, Types: []string{"OrderPlaced"}}, bus.Ring{Category: event.Payment}), 2},
 		{bus.CommandsDurable("orders"), 0},

@@ -24,7 +24,7 @@ func InboxPrefix(user string) string { return "_INBOX_" + user }
 // durable, which is part of the subject that makes it.
 var factsOf = map[string]Owner{
 	"orders": OwnerOrder, "payment": OwnerPayment, "fulfillment": OwnerFulfillment, "inventory": OwnerStock,
-	"fraud": OwnerNone, "notifier": OwnerNone,
+	"notifier": OwnerNotification, "fraud": OwnerNone,
 }
 
 // Users are all of them, by name.

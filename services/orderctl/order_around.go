@@ -220,6 +220,9 @@ func factWords(f *intakev1.Fact) string {
 	case *intakev1.Fact_ShipmentReported:
 		s := body.ShipmentReported
 		return "a shipment " + tail(s.GetStep(), "SHIPMENT_STEP_") + " by somebody else: " + s.GetShipmentId() + named(s.GetTrackingNumbers())
+	case *intakev1.Fact_MessageReported:
+		m := body.MessageReported
+		return "a message " + tail(m.GetStep(), "MESSAGE_STEP_") + ": " + m.GetProvider() + " " + m.GetMessageId()
 	}
 	return "something that this version does not know"
 }

@@ -57,6 +57,7 @@ func (r Rules) description(f *intakev1.Fact, told *intakev1.OrderDescribed, revi
 		PlacedAt: told.GetPlacedAt(), UpdatedAt: told.GetUpdatedAt(), Draft: told.GetDraft(), Test: told.GetTest(),
 		ShippingCountry: told.GetPerson().GetShipping().GetCountry(), BillingCountry: told.GetPerson().GetBilling().GetCountry(),
 		HasAddress: hasAddress(told.GetPerson().GetShipping()), HasEmail: told.GetPerson().GetEmail() != "", Revision: revision,
+		HasPhone: hasPhone(told.GetPerson()),
 	}
 	d.ContentHash = r.hash(d, told.GetPerson())
 	return d
@@ -77,4 +78,8 @@ func (r Rules) hash(d *orderv1.Description, p *typev1.Person) []byte {
 
 func hasAddress(a *typev1.Address) bool {
 	return a.GetLine1() != "" && (a.GetCity() != "" || a.GetPostalCode() != "")
+}
+
+func hasPhone(p *typev1.Person) bool {
+	return p.GetPhone() != "" || p.GetShipping().GetPhone() != "" || p.GetBilling().GetPhone() != ""
 }

@@ -355,6 +355,70 @@ func (ShipmentStep) EnumDescriptor() ([]byte, []int) {
 	return file_orderflow_intake_v1_fact_proto_rawDescGZIP(), []int{5}
 }
 
+// MessageStep is how far a message to a person came.
+type MessageStep int32
+
+const (
+	MessageStep_MESSAGE_STEP_UNSPECIFIED MessageStep = 0
+	// Taken by the provider, and not yet on its way.
+	MessageStep_MESSAGE_STEP_QUEUED MessageStep = 1
+	// Handed on to the carrier.
+	MessageStep_MESSAGE_STEP_SENT MessageStep = 2
+	// On the person's device, as far as the carrier knows.
+	MessageStep_MESSAGE_STEP_DELIVERED MessageStep = 3
+	// Given up; it will not be tried again.
+	MessageStep_MESSAGE_STEP_FAILED MessageStep = 4
+	// Opened, where the channel tells so.
+	MessageStep_MESSAGE_STEP_READ MessageStep = 5
+)
+
+// Enum value maps for MessageStep.
+var (
+	MessageStep_name = map[int32]string{
+		0: "MESSAGE_STEP_UNSPECIFIED",
+		1: "MESSAGE_STEP_QUEUED",
+		2: "MESSAGE_STEP_SENT",
+		3: "MESSAGE_STEP_DELIVERED",
+		4: "MESSAGE_STEP_FAILED",
+		5: "MESSAGE_STEP_READ",
+	}
+	MessageStep_value = map[string]int32{
+		"MESSAGE_STEP_UNSPECIFIED": 0,
+		"MESSAGE_STEP_QUEUED":      1,
+		"MESSAGE_STEP_SENT":        2,
+		"MESSAGE_STEP_DELIVERED":   3,
+		"MESSAGE_STEP_FAILED":      4,
+		"MESSAGE_STEP_READ":        5,
+	}
+)
+
+func (x MessageStep) Enum() *MessageStep {
+	p := new(MessageStep)
+	*p = x
+	return p
+}
+
+func (x MessageStep) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MessageStep) Descriptor() protoreflect.EnumDescriptor {
+	return file_orderflow_intake_v1_fact_proto_enumTypes[6].Descriptor()
+}
+
+func (MessageStep) Type() protoreflect.EnumType {
+	return &file_orderflow_intake_v1_fact_proto_enumTypes[6]
+}
+
+func (x MessageStep) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MessageStep.Descriptor instead.
+func (MessageStep) EnumDescriptor() ([]byte, []int) {
+	return file_orderflow_intake_v1_fact_proto_rawDescGZIP(), []int{6}
+}
+
 // Fact is one thing that a provider says happened, in our words.
 type Fact struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -379,6 +443,7 @@ type Fact struct {
 	//	*Fact_StockReported
 	//	*Fact_ShipmentReported
 	//	*Fact_ProductReported
+	//	*Fact_MessageReported
 	Body          isFact_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -539,6 +604,15 @@ func (x *Fact) GetProductReported() *ProductReported {
 	return nil
 }
 
+func (x *Fact) GetMessageReported() *MessageReported {
+	if x != nil {
+		if x, ok := x.Body.(*Fact_MessageReported); ok {
+			return x.MessageReported
+		}
+	}
+	return nil
+}
+
 type isFact_Body interface {
 	isFact_Body()
 }
@@ -583,6 +657,10 @@ type Fact_ProductReported struct {
 	ProductReported *ProductReported `protobuf:"bytes,19,opt,name=product_reported,json=productReported,proto3,oneof"`
 }
 
+type Fact_MessageReported struct {
+	MessageReported *MessageReported `protobuf:"bytes,20,opt,name=message_reported,json=messageReported,proto3,oneof"`
+}
+
 func (*Fact_OrderDescribed) isFact_Body() {}
 
 func (*Fact_CancellationReported) isFact_Body() {}
@@ -602,6 +680,8 @@ func (*Fact_StockReported) isFact_Body() {}
 func (*Fact_ShipmentReported) isFact_Body() {}
 
 func (*Fact_ProductReported) isFact_Body() {}
+
+func (*Fact_MessageReported) isFact_Body() {}
 
 // OrderDescribed is an order as its shop (or, as a draft, its payment provider) describes it: whole, not a difference.
 type OrderDescribed struct {
@@ -1455,11 +1535,83 @@ func (x *ProductReported) GetTitle() string {
 	return ""
 }
 
+// MessageReported says what became of a message that was handed to a provider. Whom it was for is not in it; the fact
+// has a reference of the message (message:twilio:SM0123…).
+type MessageReported struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Provider string                 `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The provider's id of the message.
+	MessageId string      `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Step      MessageStep `protobuf:"varint,3,opt,name=step,proto3,enum=orderflow.intake.v1.MessageStep" json:"step,omitempty"`
+	// The provider's code of a failure: 30003.
+	ErrorCode     string `protobuf:"bytes,4,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessageReported) Reset() {
+	*x = MessageReported{}
+	mi := &file_orderflow_intake_v1_fact_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageReported) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageReported) ProtoMessage() {}
+
+func (x *MessageReported) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_intake_v1_fact_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageReported.ProtoReflect.Descriptor instead.
+func (*MessageReported) Descriptor() ([]byte, []int) {
+	return file_orderflow_intake_v1_fact_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MessageReported) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *MessageReported) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *MessageReported) GetStep() MessageStep {
+	if x != nil {
+		return x.Step
+	}
+	return MessageStep_MESSAGE_STEP_UNSPECIFIED
+}
+
+func (x *MessageReported) GetErrorCode() string {
+	if x != nil {
+		return x.ErrorCode
+	}
+	return ""
+}
+
 var File_orderflow_intake_v1_fact_proto protoreflect.FileDescriptor
 
 const file_orderflow_intake_v1_fact_proto_rawDesc = "" +
 	"\n" +
-	"\x1eorderflow/intake/v1/fact.proto\x12\x13orderflow.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1corderflow/type/v1/line.proto\x1a\x1dorderflow/type/v1/money.proto\x1a\x1eorderflow/type/v1/person.proto\"\xe9\a\n" +
+	"\x1eorderflow/intake/v1/fact.proto\x12\x13orderflow.intake.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1corderflow/type/v1/line.proto\x1a\x1dorderflow/type/v1/money.proto\x1a\x1eorderflow/type/v1/person.proto\"\xbc\b\n" +
 	"\x04Fact\x121\n" +
 	"\x05order\x18\x01 \x01(\v2\x1b.orderflow.type.v1.OrderKeyR\x05order\x12\x1e\n" +
 	"\n" +
@@ -1478,7 +1630,8 @@ const file_orderflow_intake_v1_fact_proto_rawDesc = "" +
 	"\rscan_reported\x18\x10 \x01(\v2!.orderflow.intake.v1.ScanReportedH\x00R\fscanReported\x12K\n" +
 	"\x0estock_reported\x18\x11 \x01(\v2\".orderflow.intake.v1.StockReportedH\x00R\rstockReported\x12T\n" +
 	"\x11shipment_reported\x18\x12 \x01(\v2%.orderflow.intake.v1.ShipmentReportedH\x00R\x10shipmentReported\x12Q\n" +
-	"\x10product_reported\x18\x13 \x01(\v2$.orderflow.intake.v1.ProductReportedH\x00R\x0fproductReportedB\x06\n" +
+	"\x10product_reported\x18\x13 \x01(\v2$.orderflow.intake.v1.ProductReportedH\x00R\x0fproductReported\x12Q\n" +
+	"\x10message_reported\x18\x14 \x01(\v2$.orderflow.intake.v1.MessageReportedH\x00R\x0fmessageReportedB\x06\n" +
 	"\x04body\"\xf7\x02\n" +
 	"\x0eOrderDescribed\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\tR\x06number\x12\x1a\n" +
@@ -1548,7 +1701,14 @@ const file_orderflow_intake_v1_fact_proto_rawDesc = "" +
 	"\bquantity\x18\x03 \x01(\x03R\bquantity\"9\n" +
 	"\x0fProductReported\x12\x10\n" +
 	"\x03sku\x18\x01 \x01(\tR\x03sku\x12\x14\n" +
-	"\x05title\x18\x02 \x01(\tR\x05title*\x95\x01\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\"\xa1\x01\n" +
+	"\x0fMessageReported\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\x124\n" +
+	"\x04step\x18\x03 \x01(\x0e2 .orderflow.intake.v1.MessageStepR\x04step\x12\x1d\n" +
+	"\n" +
+	"error_code\x18\x04 \x01(\tR\terrorCode*\x95\x01\n" +
 	"\vPaymentStep\x12\x1c\n" +
 	"\x18PAYMENT_STEP_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17PAYMENT_STEP_AUTHORIZED\x10\x01\x12\x19\n" +
@@ -1582,7 +1742,14 @@ const file_orderflow_intake_v1_fact_proto_rawDesc = "" +
 	"\fShipmentStep\x12\x1d\n" +
 	"\x19SHIPMENT_STEP_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15SHIPMENT_STEP_CREATED\x10\x01\x12\x1b\n" +
-	"\x17SHIPMENT_STEP_CANCELLED\x10\x02BEZCgithub.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1;intakev1b\x06proto3"
+	"\x17SHIPMENT_STEP_CANCELLED\x10\x02*\xa7\x01\n" +
+	"\vMessageStep\x12\x1c\n" +
+	"\x18MESSAGE_STEP_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13MESSAGE_STEP_QUEUED\x10\x01\x12\x15\n" +
+	"\x11MESSAGE_STEP_SENT\x10\x02\x12\x1a\n" +
+	"\x16MESSAGE_STEP_DELIVERED\x10\x03\x12\x17\n" +
+	"\x13MESSAGE_STEP_FAILED\x10\x04\x12\x15\n" +
+	"\x11MESSAGE_STEP_READ\x10\x05BEZCgithub.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1;intakev1b\x06proto3"
 
 var (
 	file_orderflow_intake_v1_fact_proto_rawDescOnce sync.Once
@@ -1596,8 +1763,8 @@ func file_orderflow_intake_v1_fact_proto_rawDescGZIP() []byte {
 	return file_orderflow_intake_v1_fact_proto_rawDescData
 }
 
-var file_orderflow_intake_v1_fact_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_orderflow_intake_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_orderflow_intake_v1_fact_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_orderflow_intake_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_orderflow_intake_v1_fact_proto_goTypes = []any{
 	(PaymentStep)(0),              // 0: orderflow.intake.v1.PaymentStep
 	(Witness)(0),                  // 1: orderflow.intake.v1.Witness
@@ -1605,60 +1772,64 @@ var file_orderflow_intake_v1_fact_proto_goTypes = []any{
 	(DisputeStep)(0),              // 3: orderflow.intake.v1.DisputeStep
 	(ScanStep)(0),                 // 4: orderflow.intake.v1.ScanStep
 	(ShipmentStep)(0),             // 5: orderflow.intake.v1.ShipmentStep
-	(*Fact)(nil),                  // 6: orderflow.intake.v1.Fact
-	(*OrderDescribed)(nil),        // 7: orderflow.intake.v1.OrderDescribed
-	(*CancellationReported)(nil),  // 8: orderflow.intake.v1.CancellationReported
-	(*PaymentReported)(nil),       // 9: orderflow.intake.v1.PaymentReported
-	(*RefundReported)(nil),        // 10: orderflow.intake.v1.RefundReported
-	(*DisputeReported)(nil),       // 11: orderflow.intake.v1.DisputeReported
-	(*PaidClaimed)(nil),           // 12: orderflow.intake.v1.PaidClaimed
-	(*ScanReported)(nil),          // 13: orderflow.intake.v1.ScanReported
-	(*StockReported)(nil),         // 14: orderflow.intake.v1.StockReported
-	(*ShipmentReported)(nil),      // 15: orderflow.intake.v1.ShipmentReported
-	(*ShippedLine)(nil),           // 16: orderflow.intake.v1.ShippedLine
-	(*ProductReported)(nil),       // 17: orderflow.intake.v1.ProductReported
-	(*v1.OrderKey)(nil),           // 18: orderflow.type.v1.OrderKey
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
-	(*v1.Line)(nil),               // 20: orderflow.type.v1.Line
-	(*v1.Totals)(nil),             // 21: orderflow.type.v1.Totals
-	(*v1.Person)(nil),             // 22: orderflow.type.v1.Person
-	(*v1.Money)(nil),              // 23: orderflow.type.v1.Money
+	(MessageStep)(0),              // 6: orderflow.intake.v1.MessageStep
+	(*Fact)(nil),                  // 7: orderflow.intake.v1.Fact
+	(*OrderDescribed)(nil),        // 8: orderflow.intake.v1.OrderDescribed
+	(*CancellationReported)(nil),  // 9: orderflow.intake.v1.CancellationReported
+	(*PaymentReported)(nil),       // 10: orderflow.intake.v1.PaymentReported
+	(*RefundReported)(nil),        // 11: orderflow.intake.v1.RefundReported
+	(*DisputeReported)(nil),       // 12: orderflow.intake.v1.DisputeReported
+	(*PaidClaimed)(nil),           // 13: orderflow.intake.v1.PaidClaimed
+	(*ScanReported)(nil),          // 14: orderflow.intake.v1.ScanReported
+	(*StockReported)(nil),         // 15: orderflow.intake.v1.StockReported
+	(*ShipmentReported)(nil),      // 16: orderflow.intake.v1.ShipmentReported
+	(*ShippedLine)(nil),           // 17: orderflow.intake.v1.ShippedLine
+	(*ProductReported)(nil),       // 18: orderflow.intake.v1.ProductReported
+	(*MessageReported)(nil),       // 19: orderflow.intake.v1.MessageReported
+	(*v1.OrderKey)(nil),           // 20: orderflow.type.v1.OrderKey
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*v1.Line)(nil),               // 22: orderflow.type.v1.Line
+	(*v1.Totals)(nil),             // 23: orderflow.type.v1.Totals
+	(*v1.Person)(nil),             // 24: orderflow.type.v1.Person
+	(*v1.Money)(nil),              // 25: orderflow.type.v1.Money
 }
 var file_orderflow_intake_v1_fact_proto_depIdxs = []int32{
-	18, // 0: orderflow.intake.v1.Fact.order:type_name -> orderflow.type.v1.OrderKey
-	19, // 1: orderflow.intake.v1.Fact.occurred_at:type_name -> google.protobuf.Timestamp
-	7,  // 2: orderflow.intake.v1.Fact.order_described:type_name -> orderflow.intake.v1.OrderDescribed
-	8,  // 3: orderflow.intake.v1.Fact.cancellation_reported:type_name -> orderflow.intake.v1.CancellationReported
-	9,  // 4: orderflow.intake.v1.Fact.payment_reported:type_name -> orderflow.intake.v1.PaymentReported
-	10, // 5: orderflow.intake.v1.Fact.refund_reported:type_name -> orderflow.intake.v1.RefundReported
-	11, // 6: orderflow.intake.v1.Fact.dispute_reported:type_name -> orderflow.intake.v1.DisputeReported
-	12, // 7: orderflow.intake.v1.Fact.paid_claimed:type_name -> orderflow.intake.v1.PaidClaimed
-	13, // 8: orderflow.intake.v1.Fact.scan_reported:type_name -> orderflow.intake.v1.ScanReported
-	14, // 9: orderflow.intake.v1.Fact.stock_reported:type_name -> orderflow.intake.v1.StockReported
-	15, // 10: orderflow.intake.v1.Fact.shipment_reported:type_name -> orderflow.intake.v1.ShipmentReported
-	17, // 11: orderflow.intake.v1.Fact.product_reported:type_name -> orderflow.intake.v1.ProductReported
-	20, // 12: orderflow.intake.v1.OrderDescribed.lines:type_name -> orderflow.type.v1.Line
-	21, // 13: orderflow.intake.v1.OrderDescribed.totals:type_name -> orderflow.type.v1.Totals
-	22, // 14: orderflow.intake.v1.OrderDescribed.person:type_name -> orderflow.type.v1.Person
-	19, // 15: orderflow.intake.v1.OrderDescribed.placed_at:type_name -> google.protobuf.Timestamp
-	19, // 16: orderflow.intake.v1.OrderDescribed.updated_at:type_name -> google.protobuf.Timestamp
-	0,  // 17: orderflow.intake.v1.PaymentReported.step:type_name -> orderflow.intake.v1.PaymentStep
-	23, // 18: orderflow.intake.v1.PaymentReported.amount:type_name -> orderflow.type.v1.Money
-	1,  // 19: orderflow.intake.v1.PaymentReported.witness:type_name -> orderflow.intake.v1.Witness
-	2,  // 20: orderflow.intake.v1.RefundReported.step:type_name -> orderflow.intake.v1.RefundStep
-	23, // 21: orderflow.intake.v1.RefundReported.amount:type_name -> orderflow.type.v1.Money
-	1,  // 22: orderflow.intake.v1.RefundReported.witness:type_name -> orderflow.intake.v1.Witness
-	3,  // 23: orderflow.intake.v1.DisputeReported.step:type_name -> orderflow.intake.v1.DisputeStep
-	23, // 24: orderflow.intake.v1.DisputeReported.amount:type_name -> orderflow.type.v1.Money
-	23, // 25: orderflow.intake.v1.PaidClaimed.amount:type_name -> orderflow.type.v1.Money
-	4,  // 26: orderflow.intake.v1.ScanReported.step:type_name -> orderflow.intake.v1.ScanStep
-	5,  // 27: orderflow.intake.v1.ShipmentReported.step:type_name -> orderflow.intake.v1.ShipmentStep
-	16, // 28: orderflow.intake.v1.ShipmentReported.lines:type_name -> orderflow.intake.v1.ShippedLine
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	20, // 0: orderflow.intake.v1.Fact.order:type_name -> orderflow.type.v1.OrderKey
+	21, // 1: orderflow.intake.v1.Fact.occurred_at:type_name -> google.protobuf.Timestamp
+	8,  // 2: orderflow.intake.v1.Fact.order_described:type_name -> orderflow.intake.v1.OrderDescribed
+	9,  // 3: orderflow.intake.v1.Fact.cancellation_reported:type_name -> orderflow.intake.v1.CancellationReported
+	10, // 4: orderflow.intake.v1.Fact.payment_reported:type_name -> orderflow.intake.v1.PaymentReported
+	11, // 5: orderflow.intake.v1.Fact.refund_reported:type_name -> orderflow.intake.v1.RefundReported
+	12, // 6: orderflow.intake.v1.Fact.dispute_reported:type_name -> orderflow.intake.v1.DisputeReported
+	13, // 7: orderflow.intake.v1.Fact.paid_claimed:type_name -> orderflow.intake.v1.PaidClaimed
+	14, // 8: orderflow.intake.v1.Fact.scan_reported:type_name -> orderflow.intake.v1.ScanReported
+	15, // 9: orderflow.intake.v1.Fact.stock_reported:type_name -> orderflow.intake.v1.StockReported
+	16, // 10: orderflow.intake.v1.Fact.shipment_reported:type_name -> orderflow.intake.v1.ShipmentReported
+	18, // 11: orderflow.intake.v1.Fact.product_reported:type_name -> orderflow.intake.v1.ProductReported
+	19, // 12: orderflow.intake.v1.Fact.message_reported:type_name -> orderflow.intake.v1.MessageReported
+	22, // 13: orderflow.intake.v1.OrderDescribed.lines:type_name -> orderflow.type.v1.Line
+	23, // 14: orderflow.intake.v1.OrderDescribed.totals:type_name -> orderflow.type.v1.Totals
+	24, // 15: orderflow.intake.v1.OrderDescribed.person:type_name -> orderflow.type.v1.Person
+	21, // 16: orderflow.intake.v1.OrderDescribed.placed_at:type_name -> google.protobuf.Timestamp
+	21, // 17: orderflow.intake.v1.OrderDescribed.updated_at:type_name -> google.protobuf.Timestamp
+	0,  // 18: orderflow.intake.v1.PaymentReported.step:type_name -> orderflow.intake.v1.PaymentStep
+	25, // 19: orderflow.intake.v1.PaymentReported.amount:type_name -> orderflow.type.v1.Money
+	1,  // 20: orderflow.intake.v1.PaymentReported.witness:type_name -> orderflow.intake.v1.Witness
+	2,  // 21: orderflow.intake.v1.RefundReported.step:type_name -> orderflow.intake.v1.RefundStep
+	25, // 22: orderflow.intake.v1.RefundReported.amount:type_name -> orderflow.type.v1.Money
+	1,  // 23: orderflow.intake.v1.RefundReported.witness:type_name -> orderflow.intake.v1.Witness
+	3,  // 24: orderflow.intake.v1.DisputeReported.step:type_name -> orderflow.intake.v1.DisputeStep
+	25, // 25: orderflow.intake.v1.DisputeReported.amount:type_name -> orderflow.type.v1.Money
+	25, // 26: orderflow.intake.v1.PaidClaimed.amount:type_name -> orderflow.type.v1.Money
+	4,  // 27: orderflow.intake.v1.ScanReported.step:type_name -> orderflow.intake.v1.ScanStep
+	5,  // 28: orderflow.intake.v1.ShipmentReported.step:type_name -> orderflow.intake.v1.ShipmentStep
+	17, // 29: orderflow.intake.v1.ShipmentReported.lines:type_name -> orderflow.intake.v1.ShippedLine
+	6,  // 30: orderflow.intake.v1.MessageReported.step:type_name -> orderflow.intake.v1.MessageStep
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_orderflow_intake_v1_fact_proto_init() }
@@ -1677,14 +1848,15 @@ func file_orderflow_intake_v1_fact_proto_init() {
 		(*Fact_StockReported)(nil),
 		(*Fact_ShipmentReported)(nil),
 		(*Fact_ProductReported)(nil),
+		(*Fact_MessageReported)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orderflow_intake_v1_fact_proto_rawDesc), len(file_orderflow_intake_v1_fact_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   12,
+			NumEnums:      7,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

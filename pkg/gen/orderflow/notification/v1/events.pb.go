@@ -9,6 +9,7 @@ package notificationv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -83,23 +84,105 @@ func (Kind) EnumDescriptor() ([]byte, []int) {
 	return file_orderflow_notification_v1_events_proto_rawDescGZIP(), []int{0}
 }
 
+// NotificationStarted says that a message is about to be handed to a channel that has no key to know a repeat by. It is
+// written before the call; who finds it without an outcome once its time is over asks the channel what became of it.
+type NotificationStarted struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Kind       Kind                   `protobuf:"varint,1,opt,name=kind,proto3,enum=orderflow.notification.v1.Kind" json:"kind,omitempty"`
+	Channel    string                 `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
+	SubjectKey string                 `protobuf:"bytes,3,opt,name=subject_key,json=subjectKey,proto3" json:"subject_key,omitempty"`
+	// Counts from 1.
+	Attempt int32 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// Until when the call may be under way.
+	InFlightUntil *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=in_flight_until,json=inFlightUntil,proto3" json:"in_flight_until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotificationStarted) Reset() {
+	*x = NotificationStarted{}
+	mi := &file_orderflow_notification_v1_events_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotificationStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotificationStarted) ProtoMessage() {}
+
+func (x *NotificationStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_notification_v1_events_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotificationStarted.ProtoReflect.Descriptor instead.
+func (*NotificationStarted) Descriptor() ([]byte, []int) {
+	return file_orderflow_notification_v1_events_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *NotificationStarted) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
+func (x *NotificationStarted) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *NotificationStarted) GetSubjectKey() string {
+	if x != nil {
+		return x.SubjectKey
+	}
+	return ""
+}
+
+func (x *NotificationStarted) GetAttempt() int32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *NotificationStarted) GetInFlightUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.InFlightUntil
+	}
+	return nil
+}
+
 // NotificationSent says that a message was handed to the channel.
 type NotificationSent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  Kind                   `protobuf:"varint,1,opt,name=kind,proto3,enum=orderflow.notification.v1.Kind" json:"kind,omitempty"`
 	// email, sms.
 	Channel string `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
-	// The same on every attempt.
+	// Of a mail the Message-ID, the same on every attempt; of a text the provider's id.
 	MessageId string `protobuf:"bytes,3,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
 	// What it is about, where there can be several of a kind: a shipment, a refund.
-	SubjectKey    string `protobuf:"bytes,4,opt,name=subject_key,json=subjectKey,proto3" json:"subject_key,omitempty"`
+	SubjectKey string `protobuf:"bytes,4,opt,name=subject_key,json=subjectKey,proto3" json:"subject_key,omitempty"`
+	// Who took a text: twilio.
+	Provider      string `protobuf:"bytes,5,opt,name=provider,proto3" json:"provider,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NotificationSent) Reset() {
 	*x = NotificationSent{}
-	mi := &file_orderflow_notification_v1_events_proto_msgTypes[0]
+	mi := &file_orderflow_notification_v1_events_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -111,7 +194,7 @@ func (x *NotificationSent) String() string {
 func (*NotificationSent) ProtoMessage() {}
 
 func (x *NotificationSent) ProtoReflect() protoreflect.Message {
-	mi := &file_orderflow_notification_v1_events_proto_msgTypes[0]
+	mi := &file_orderflow_notification_v1_events_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -124,7 +207,7 @@ func (x *NotificationSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotificationSent.ProtoReflect.Descriptor instead.
 func (*NotificationSent) Descriptor() ([]byte, []int) {
-	return file_orderflow_notification_v1_events_proto_rawDescGZIP(), []int{0}
+	return file_orderflow_notification_v1_events_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *NotificationSent) GetKind() Kind {
@@ -155,6 +238,13 @@ func (x *NotificationSent) GetSubjectKey() string {
 	return ""
 }
 
+func (x *NotificationSent) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
 // NotificationFailed says that it was given up.
 type NotificationFailed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -168,7 +258,7 @@ type NotificationFailed struct {
 
 func (x *NotificationFailed) Reset() {
 	*x = NotificationFailed{}
-	mi := &file_orderflow_notification_v1_events_proto_msgTypes[1]
+	mi := &file_orderflow_notification_v1_events_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -180,7 +270,7 @@ func (x *NotificationFailed) String() string {
 func (*NotificationFailed) ProtoMessage() {}
 
 func (x *NotificationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_orderflow_notification_v1_events_proto_msgTypes[1]
+	mi := &file_orderflow_notification_v1_events_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -193,7 +283,7 @@ func (x *NotificationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotificationFailed.ProtoReflect.Descriptor instead.
 func (*NotificationFailed) Descriptor() ([]byte, []int) {
-	return file_orderflow_notification_v1_events_proto_rawDescGZIP(), []int{1}
+	return file_orderflow_notification_v1_events_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *NotificationFailed) GetKind() Kind {
@@ -226,17 +316,19 @@ func (x *NotificationFailed) GetSubjectKey() string {
 
 // NotificationSuppressed says that it was not sent, and why.
 type NotificationSuppressed struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          Kind                   `protobuf:"varint,1,opt,name=kind,proto3,enum=orderflow.notification.v1.Kind" json:"kind,omitempty"`
-	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	SubjectKey    string                 `protobuf:"bytes,3,opt,name=subject_key,json=subjectKey,proto3" json:"subject_key,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Kind       Kind                   `protobuf:"varint,1,opt,name=kind,proto3,enum=orderflow.notification.v1.Kind" json:"kind,omitempty"`
+	Reason     string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	SubjectKey string                 `protobuf:"bytes,3,opt,name=subject_key,json=subjectKey,proto3" json:"subject_key,omitempty"`
+	// Empty: email.
+	Channel       string `protobuf:"bytes,4,opt,name=channel,proto3" json:"channel,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NotificationSuppressed) Reset() {
 	*x = NotificationSuppressed{}
-	mi := &file_orderflow_notification_v1_events_proto_msgTypes[2]
+	mi := &file_orderflow_notification_v1_events_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -248,7 +340,7 @@ func (x *NotificationSuppressed) String() string {
 func (*NotificationSuppressed) ProtoMessage() {}
 
 func (x *NotificationSuppressed) ProtoReflect() protoreflect.Message {
-	mi := &file_orderflow_notification_v1_events_proto_msgTypes[2]
+	mi := &file_orderflow_notification_v1_events_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -261,7 +353,7 @@ func (x *NotificationSuppressed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotificationSuppressed.ProtoReflect.Descriptor instead.
 func (*NotificationSuppressed) Descriptor() ([]byte, []int) {
-	return file_orderflow_notification_v1_events_proto_rawDescGZIP(), []int{2}
+	return file_orderflow_notification_v1_events_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *NotificationSuppressed) GetKind() Kind {
@@ -285,6 +377,109 @@ func (x *NotificationSuppressed) GetSubjectKey() string {
 	return ""
 }
 
+func (x *NotificationSuppressed) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+// NotificationReported says what the provider tells of a message that it took: that it arrived, was opened, or came to
+// nothing after all.
+type NotificationReported struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Kind       Kind                   `protobuf:"varint,1,opt,name=kind,proto3,enum=orderflow.notification.v1.Kind" json:"kind,omitempty"`
+	Channel    string                 `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
+	SubjectKey string                 `protobuf:"bytes,3,opt,name=subject_key,json=subjectKey,proto3" json:"subject_key,omitempty"`
+	Provider   string                 `protobuf:"bytes,4,opt,name=provider,proto3" json:"provider,omitempty"`
+	MessageId  string                 `protobuf:"bytes,5,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// delivered, read, undelivered.
+	Outcome string `protobuf:"bytes,6,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// The provider's code, if it came to nothing.
+	ErrorCode     string `protobuf:"bytes,7,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotificationReported) Reset() {
+	*x = NotificationReported{}
+	mi := &file_orderflow_notification_v1_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotificationReported) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotificationReported) ProtoMessage() {}
+
+func (x *NotificationReported) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_notification_v1_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotificationReported.ProtoReflect.Descriptor instead.
+func (*NotificationReported) Descriptor() ([]byte, []int) {
+	return file_orderflow_notification_v1_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *NotificationReported) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
+func (x *NotificationReported) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *NotificationReported) GetSubjectKey() string {
+	if x != nil {
+		return x.SubjectKey
+	}
+	return ""
+}
+
+func (x *NotificationReported) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *NotificationReported) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *NotificationReported) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *NotificationReported) GetErrorCode() string {
+	if x != nil {
+		return x.ErrorCode
+	}
+	return ""
+}
+
 // CommandRefused answers a command that could not be carried out.
 type CommandRefused struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -296,7 +491,7 @@ type CommandRefused struct {
 
 func (x *CommandRefused) Reset() {
 	*x = CommandRefused{}
-	mi := &file_orderflow_notification_v1_events_proto_msgTypes[3]
+	mi := &file_orderflow_notification_v1_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -308,7 +503,7 @@ func (x *CommandRefused) String() string {
 func (*CommandRefused) ProtoMessage() {}
 
 func (x *CommandRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_orderflow_notification_v1_events_proto_msgTypes[3]
+	mi := &file_orderflow_notification_v1_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -321,7 +516,7 @@ func (x *CommandRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandRefused.ProtoReflect.Descriptor instead.
 func (*CommandRefused) Descriptor() ([]byte, []int) {
-	return file_orderflow_notification_v1_events_proto_rawDescGZIP(), []int{3}
+	return file_orderflow_notification_v1_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CommandRefused) GetCommand() string {
@@ -342,25 +537,45 @@ var File_orderflow_notification_v1_events_proto protoreflect.FileDescriptor
 
 const file_orderflow_notification_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"&orderflow/notification/v1/events.proto\x12\x19orderflow.notification.v1\"\xa1\x01\n" +
+	"&orderflow/notification/v1/events.proto\x12\x19orderflow.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x01\n" +
+	"\x13NotificationStarted\x123\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1f.orderflow.notification.v1.KindR\x04kind\x12\x18\n" +
+	"\achannel\x18\x02 \x01(\tR\achannel\x12\x1f\n" +
+	"\vsubject_key\x18\x03 \x01(\tR\n" +
+	"subjectKey\x12\x18\n" +
+	"\aattempt\x18\x04 \x01(\x05R\aattempt\x12B\n" +
+	"\x0fin_flight_until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rinFlightUntil\"\xbd\x01\n" +
 	"\x10NotificationSent\x123\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1f.orderflow.notification.v1.KindR\x04kind\x12\x18\n" +
 	"\achannel\x18\x02 \x01(\tR\achannel\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x03 \x01(\tR\tmessageId\x12\x1f\n" +
 	"\vsubject_key\x18\x04 \x01(\tR\n" +
-	"subjectKey\"\x9c\x01\n" +
+	"subjectKey\x12\x1a\n" +
+	"\bprovider\x18\x05 \x01(\tR\bprovider\"\x9c\x01\n" +
 	"\x12NotificationFailed\x123\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1f.orderflow.notification.v1.KindR\x04kind\x12\x18\n" +
 	"\achannel\x18\x02 \x01(\tR\achannel\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1f\n" +
 	"\vsubject_key\x18\x04 \x01(\tR\n" +
-	"subjectKey\"\x86\x01\n" +
+	"subjectKey\"\xa0\x01\n" +
 	"\x16NotificationSuppressed\x123\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1f.orderflow.notification.v1.KindR\x04kind\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1f\n" +
 	"\vsubject_key\x18\x03 \x01(\tR\n" +
-	"subjectKey\"B\n" +
+	"subjectKey\x12\x18\n" +
+	"\achannel\x18\x04 \x01(\tR\achannel\"\xfa\x01\n" +
+	"\x14NotificationReported\x123\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1f.orderflow.notification.v1.KindR\x04kind\x12\x18\n" +
+	"\achannel\x18\x02 \x01(\tR\achannel\x12\x1f\n" +
+	"\vsubject_key\x18\x03 \x01(\tR\n" +
+	"subjectKey\x12\x1a\n" +
+	"\bprovider\x18\x04 \x01(\tR\bprovider\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x05 \x01(\tR\tmessageId\x12\x18\n" +
+	"\aoutcome\x18\x06 \x01(\tR\aoutcome\x12\x1d\n" +
+	"\n" +
+	"error_code\x18\a \x01(\tR\terrorCode\"B\n" +
 	"\x0eCommandRefused\x12\x18\n" +
 	"\acommand\x18\x01 \x01(\tR\acommand\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason*\x8c\x01\n" +
@@ -386,23 +601,29 @@ func file_orderflow_notification_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_orderflow_notification_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_orderflow_notification_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_orderflow_notification_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_orderflow_notification_v1_events_proto_goTypes = []any{
 	(Kind)(0),                      // 0: orderflow.notification.v1.Kind
-	(*NotificationSent)(nil),       // 1: orderflow.notification.v1.NotificationSent
-	(*NotificationFailed)(nil),     // 2: orderflow.notification.v1.NotificationFailed
-	(*NotificationSuppressed)(nil), // 3: orderflow.notification.v1.NotificationSuppressed
-	(*CommandRefused)(nil),         // 4: orderflow.notification.v1.CommandRefused
+	(*NotificationStarted)(nil),    // 1: orderflow.notification.v1.NotificationStarted
+	(*NotificationSent)(nil),       // 2: orderflow.notification.v1.NotificationSent
+	(*NotificationFailed)(nil),     // 3: orderflow.notification.v1.NotificationFailed
+	(*NotificationSuppressed)(nil), // 4: orderflow.notification.v1.NotificationSuppressed
+	(*NotificationReported)(nil),   // 5: orderflow.notification.v1.NotificationReported
+	(*CommandRefused)(nil),         // 6: orderflow.notification.v1.CommandRefused
+	(*timestamppb.Timestamp)(nil),  // 7: google.protobuf.Timestamp
 }
 var file_orderflow_notification_v1_events_proto_depIdxs = []int32{
-	0, // 0: orderflow.notification.v1.NotificationSent.kind:type_name -> orderflow.notification.v1.Kind
-	0, // 1: orderflow.notification.v1.NotificationFailed.kind:type_name -> orderflow.notification.v1.Kind
-	0, // 2: orderflow.notification.v1.NotificationSuppressed.kind:type_name -> orderflow.notification.v1.Kind
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	0, // 0: orderflow.notification.v1.NotificationStarted.kind:type_name -> orderflow.notification.v1.Kind
+	7, // 1: orderflow.notification.v1.NotificationStarted.in_flight_until:type_name -> google.protobuf.Timestamp
+	0, // 2: orderflow.notification.v1.NotificationSent.kind:type_name -> orderflow.notification.v1.Kind
+	0, // 3: orderflow.notification.v1.NotificationFailed.kind:type_name -> orderflow.notification.v1.Kind
+	0, // 4: orderflow.notification.v1.NotificationSuppressed.kind:type_name -> orderflow.notification.v1.Kind
+	0, // 5: orderflow.notification.v1.NotificationReported.kind:type_name -> orderflow.notification.v1.Kind
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_orderflow_notification_v1_events_proto_init() }
@@ -416,7 +637,7 @@ func file_orderflow_notification_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orderflow_notification_v1_events_proto_rawDesc), len(file_orderflow_notification_v1_events_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
