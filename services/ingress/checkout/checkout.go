@@ -18,27 +18,9 @@
 //	  }
 //	}
 //
-// Every data has order_number: the order's immutable id at the checkout, as a string or a number. A # before it is
-// passed over. Amounts are in major units, as strings or numbers, and are read digit by digit. What each type needs
-// beside that, optional parts in brackets:
-//
-//	order.created, order.updated   currency, items [, subtotal, discount, shipping, tax, tax_included, total, customer,
-//	                               shipping_address, billing_address, placed_at, updated_at]: the whole order every time
-//	order.cancelled                [reason]
-//	order.paid                     [amount or total, currency, payment {provider, id}, and items as above]: with the name
-//	                               of a payment it is a payment, without one the shop's word
-//	payment.authorized, payment.captured, payment.failed, payment.voided
-//	                               payment {provider, id}, amount, currency [, movement_id, failure_code, risk_level,
-//	                               country]; without movement_id the amount is the payment's total so far
-//	refund.created                 amount, currency [, refund {id, status, reason}, payment {provider, id}]; status is
-//	                               pending, settled or failed, and settled if it is not told
-//	dispute.opened, dispute.won, dispute.lost
-//	                               dispute {id, reason}, amount, currency [, payment {provider, id}]
-//	stock.updated                  sku, on_hand [, location]; no order_number
-//
-// An item is {sku, quantity, price} and may have id, title, tax and discount (of the whole line), and fulfilled_by: us
-// (the default), channel, or nobody for what needs no parcel. A payment, refund or dispute may name its payment instead
-// of its order. "historic": true imports something from the past, "test": true is test data. Times are RFC 3339.
+// Every data that is about an order has order_number: the order's immutable id at the checkout, as a string or a number.
+// A # before it is passed over. A payment, refund or dispute may name its payment instead of its order; products and
+// stock need neither. The types, and what each needs beside that, are those of package payload.
 package checkout
 
 import (
