@@ -26,6 +26,7 @@ func (s *State) Clone() *State {
 	c.Payment.Duplicates = slices.Clone(s.Payment.Duplicates)
 	c.Fulfillment.Shipments = slices.Clone(s.Fulfillment.Shipments)
 	c.Fulfillment.Scans = slices.Clone(s.Fulfillment.Scans)
+	c.Fulfillment.Reports = slices.Clone(s.Fulfillment.Reports)
 	c.Notification.Sent = slices.Clone(s.Notification.Sent)
 	return &c
 }

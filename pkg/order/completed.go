@@ -11,7 +11,7 @@ func (s *State) Completed() bool {
 	if !o.Placed || o.Historic || o.Ended() {
 		return false
 	}
-	return o.Completed && !o.Cancelling() || s.everythingDelivered()
+	return o.Completed && !o.Cancelling() && s.nothingLeft() || s.everythingDelivered()
 }
 
 // CompletedAt is when the order was completed: when the last of it reached the customer, by the carrier's clock, or by
@@ -34,17 +34,21 @@ func (s *State) CompletedAt() time.Time {
 	return last
 }
 
+// nothingLeft says that what was once recorded as complete still is: somebody else may have shipped it and taken that back.
+func (s *State) nothingLeft() bool { return len(s.Fulfillment.Reports) == 0 || len(s.Wanted()) == 0 }
+
 // everythingDelivered says that there was something of ours to ship and that all of it has reached the customer.
 func (s *State) everythingDelivered() bool {
 	if len(s.Fulfillment.Scans) == 0 || len(s.Order.Releases) == 0 { // nearly always, and much cheaper to ask
 		return false
 	}
-	ours := false
-	for _, l := range s.Lines() {
-		if !Ours(l.Described) || l.Ordered <= 0 {
+	ours, elsewhere := false, s.elsewhere()
+	for _, l := range s.ownLines() {
+		due := l.Ordered - min(elsewhere[l.ID], max(0, l.Ordered))
+		if !Ours(l.Described) || due <= 0 {
 			continue
 		}
-		if ours = true; l.Delivered < l.Ordered {
+		if ours = true; l.Delivered < due {
 			return false
 		}
 	}

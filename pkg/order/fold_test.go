@@ -123,6 +123,12 @@ func facets() []*rapid.Generator[timed] {
 		return &fulfillmentv1.ShipmentScanned{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: scanID, Step: step}
 	}
 	parcel := id.String() + "/1"
+	foreign := func(shipment string, step intakev1.ShipmentStep, pieces int64, tracking ...string) proto.Message {
+		return &fulfillmentv1.ShipmentReported{
+			ShipmentId: shipment, Step: step, Carrier: "ups", TrackingNumbers: tracking, Lines: []*intakev1.ShippedLine{{LineId: "1", Quantity: pieces}},
+		}
+	}
+	const created, takenBack = intakev1.ShipmentStep_SHIPMENT_STEP_CREATED, intakev1.ShipmentStep_SHIPMENT_STEP_CANCELLED
 	return []*rapid.Generator[timed]{
 		one(placed(50), &orderv1.OrderPlaced{Description: edited, Historic: true}, &orderv1.OrderEdited{Description: edited},
 			&orderv1.HoldPlaced{Kind: orderv1.HoldKind_HOLD_KIND_ADDRESS, Reason: "no_address"},
@@ -140,7 +146,9 @@ func facets() []*rapid.Generator[timed] {
 			&fulfillmentv1.LabelPurchaseFailed{ShipmentId: parcel, Final: true}, &fulfillmentv1.LabelVoidStarted{ShipmentId: parcel},
 			&fulfillmentv1.LabelVoided{ShipmentId: parcel}, scan("1", intakev1.ScanStep_SCAN_STEP_IN_TRANSIT), scan("2", intakev1.ScanStep_SCAN_STEP_EXCEPTION),
 			scan("3", intakev1.ScanStep_SCAN_STEP_RETURNED), &fulfillmentv1.ShipmentLost{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: "4"},
-			&fulfillmentv1.ShipmentDelivered{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: "5"}, &fulfillmentv1.FulfillmentClosed{Cancellation: 1}),
+			&fulfillmentv1.ShipmentDelivered{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: "5"}, &fulfillmentv1.FulfillmentClosed{Cancellation: 1},
+			foreign("f1", created, 1), foreign("f1", created, 2, "1Z1"), foreign("f1", takenBack, 2, "1Z1"), foreign("f2", created, 1, "SB1"),
+			&fulfillmentv1.ShipmentDelivered{Carrier: "ups", TrackingNumber: "1Z1", ScanId: "6"}),
 		one(&notificationv1.NotificationSent{Kind: 1}, &notificationv1.NotificationFailed{Kind: 2}, &notificationv1.NotificationSuppressed{Kind: 1}),
 	}
 }

@@ -15,7 +15,9 @@ import (
 type Fulfillment struct {
 	Shipments []Shipment
 	Scans     []Scan
-	Closed    *Closed
+	// Reports are what was told of shipments of somebody else, each once.
+	Reports []ForeignReport
+	Closed  *Closed
 }
 
 // Shipment is one parcel's label, from the first attempt to buy it.
@@ -68,6 +70,10 @@ func (f *Fulfillment) apply(e event.Recorded) {
 		f.scan(Scan{
 			m.GetTrackingNumber(), m.GetCarrier(), m.GetScanId(), intakev1.ScanStep_SCAN_STEP_LOST, m.GetReason(), "", e.OccurredAt,
 		})
+	case *fulfillmentv1.ShipmentReported:
+		if !f.Reported(m, e.OccurredAt) {
+			f.Reports = append(f.Reports, ForeignReport{m, e.OccurredAt})
+		}
 	case *fulfillmentv1.FulfillmentClosed:
 		f.Closed = &Closed{
 			Outcome: m.GetOutcome(), Refused: m.GetRefused(), Cancellation: int(m.GetCancellation()), At: e.RecordedAt,
@@ -191,10 +197,10 @@ func (f *Fulfillment) firstOf(tracking string, step intakev1.ScanStep) (time.Tim
 	return time.Time{}, false
 }
 
-// Shipped says that any parcel of the order has left.
+// Shipped says that any parcel of the order has left that is not known to be somebody else's.
 func (f *Fulfillment) Shipped() bool {
 	for _, s := range f.Scans {
-		if _, ok := f.ShippedAt(s.Tracking); ok {
+		if _, ok := f.ShippedAt(s.Tracking); ok && !f.foreignParcel(s.Tracking) {
 			return true
 		}
 	}

@@ -19,18 +19,22 @@ type Line struct {
 	Allocated   int64
 	Backordered int64
 	Released    int64
-	Shipped     int64
-	Delivered   int64
-	Returned    int64
-	Described   *typev1.Line
+	// Elsewhere is the part of Shipped that somebody else has handed over.
+	Elsewhere int64
+	Shipped   int64
+	Delivered int64
+	Returned  int64
+	Described *typev1.Line
 }
 
-// Wanted is what we have to ship: the lines that are ours to fulfil, with a quantity above zero.
+// Wanted is what we have to ship: the lines that are ours to fulfil, with a quantity above zero, less what somebody else
+// ships all the same.
 func (s *State) Wanted() []*orderv1.LineQuantity {
 	var wanted []*orderv1.LineQuantity
+	elsewhere := s.elsewhere()
 	for _, l := range s.Order.Description.GetLines() {
-		if Ours(l) && l.GetQuantity() > 0 {
-			wanted = append(wanted, &orderv1.LineQuantity{LineId: l.GetId(), Sku: l.GetSku(), Quantity: l.GetQuantity()})
+		if n := l.GetQuantity() - min(elsewhere[l.GetId()], max(0, l.GetQuantity())); Ours(l) && n > 0 {
+			wanted = append(wanted, &orderv1.LineQuantity{LineId: l.GetId(), Sku: l.GetSku(), Quantity: n})
 		}
 	}
 	return wanted
@@ -99,6 +103,19 @@ func (s *State) Parcel() *Shipment {
 
 // Lines counts what became of each line. One release is one parcel, so a line moves with its release.
 func (s *State) Lines() []Line {
+	lines := s.ownLines()
+	s.countElsewhere(lines)
+	if s.Order.Ended() {
+		for i := range lines {
+			lines[i].Cancelled = max(0, Add(lines[i].Ordered, -lines[i].Shipped))
+			lines[i].Allocated, lines[i].Backordered, lines[i].Released = 0, 0, lines[i].Shipped
+		}
+	}
+	return lines
+}
+
+// ownLines counts what became of each line with us.
+func (s *State) ownLines() []Line {
 	described := s.Order.Description.GetLines()
 	lines := make([]Line, 0, len(described))
 	at := map[string]int{}
@@ -115,12 +132,6 @@ func (s *State) Lines() []Line {
 	for _, r := range s.Order.Releases {
 		s.countRelease(lines, at, r)
 	}
-	if s.Order.Ended() {
-		for i := range lines {
-			lines[i].Cancelled = max(0, Add(lines[i].Ordered, -lines[i].Shipped))
-			lines[i].Allocated, lines[i].Backordered, lines[i].Released = 0, 0, lines[i].Shipped
-		}
-	}
 	return lines
 }
 
@@ -128,9 +139,10 @@ func (s *State) countBackordered(lines []Line) {
 	if len(s.Inventory.Shortages) == 0 {
 		return
 	}
+	elsewhere := s.elsewhere()
 	for i, l := range lines {
 		if Ours(l.Described) {
-			lines[i].Backordered = max(0, l.Ordered)
+			lines[i].Backordered = max(0, Add(l.Ordered, -min(elsewhere[l.ID], max(0, l.Ordered))))
 		}
 	}
 }

@@ -58,7 +58,11 @@ func (s *State) Status() Status {
 
 func (s *State) parcelStatus() (Status, bool) {
 	var shipped, delivered, lost, returned bool
+	rest := len(s.Fulfillment.Reports) > 0 && len(s.Wanted()) > 0 // then what somebody else sent says nothing of ours
 	for _, sc := range s.Fulfillment.Scans {
+		if rest && s.Fulfillment.foreignParcel(sc.Tracking) {
+			continue
+		}
 		_, a := s.Fulfillment.ShippedAt(sc.Tracking)
 		_, b := s.Fulfillment.DeliveredAt(sc.Tracking)
 		_, c := s.Fulfillment.LostAt(sc.Tracking)

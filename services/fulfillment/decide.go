@@ -31,7 +31,7 @@ func (r Rules) Decide(o *order.State, t reactor.Trigger, now time.Time) (reactor
 	d := &draft{state: o, now: now}
 	switch t.Kind {
 	case reactor.Fact:
-		d.scan(t.Fact)
+		d.fact(t)
 	case reactor.Command:
 		r.command(d, t.Command)
 	case reactor.Ring, reactor.TimerRing: // they only say: look

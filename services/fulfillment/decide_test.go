@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/orderflow/orderflow/pkg/order"
 	"github.com/orderflow/orderflow/pkg/reactor"
 
 	commandv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/command/v1"
@@ -228,6 +229,39 @@ func TestScansAreRecordedOnce(t *testing.T) {
 	imported := &fulfillmentv1.ShipmentScanned{TrackingNumber: "SB1", Carrier: "sandbox", ScanId: "s1", Step: intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, Code: "c", Location: "Kiel", Historic: true}
 	hear(t, only(imported), d)
 	require.Equal(t, flown, d.Events[0].OccurredAt, "ours where it tells none")
+}
+
+func TestWhatSomebodyElseShipsGetsNoLabel(t *testing.T) {
+	t.Parallel()
+	takenBack := elsewhere(1, "1Z1")
+	takenBack.Step = intakev1.ShipmentStep_SHIPMENT_STEP_CANCELLED
+	report := elsewhere(1, "1Z1")
+	alone := taken(ship1, order.VoidedElsewhere, flown)
+	alone.events = append([]proto.Message{report}, alone.events...)
+	alone.links = []string{"tracking:ups:1Z1"}
+	told := said{events: []proto.Message{report}, links: []string{"tracking:ups:1Z1"}}
+	tell(t, []story{
+		{"before its label: none is bought", released(), reported(report), settled, told},
+		{"and nobody buys one later", released(report), ring, settled, said{}},
+		{"told again", released(report), reported(report), settled, said{}},
+		{"taken back: one is bought", released(report, takenBack), ring, settled, first()},
+		{"of an order that nobody knows", nil, reported(report), settled, told},
+		{"without a carrier no scan can be told from others", nil, reported(&fulfillmentv1.ShipmentReported{ShipmentId: "a", TrackingNumbers: []string{"1"}}), settled,
+			only(&fulfillmentv1.ShipmentReported{ShipmentId: "a", TrackingNumbers: []string{"1"}})},
+		{"with its label: it is taken back", labelled(), reported(report), flown, alone},
+		{"its label's own number: nothing", labelled(), reported(elsewhere(1, "SB1")), flown,
+			said{events: []proto.Message{elsewhere(1, "SB1")}, links: []string{"tracking:ups:SB1"}}},
+		{"our parcel is gone, and the shop marks it by hand", labelled(inTransit), reported(elsewhere(1)), flown, only(elsewhere(1))},
+		{"both have left: nothing can be taken back", labelled(inTransit), reported(report), flown, told},
+		{"no label came of it: orders may go on", released(started(ship1, 1, flown), failed(ship1, 1, "failed", flown), report), ring, settled, only(voided(ship1, "edited"))},
+		{"a cancellation comes too late", released(report, cancelling(1)), ring, settled, only(closed(1, "", "already_shipped"))},
+		{"unless it was taken back", released(report, takenBack, cancelling(1)), ring, settled, only(closed(1, "nothing_started", ""))},
+	})
+	d, err := rules.Decide(given(t), reactor.Trigger{Kind: reactor.Fact, Fact: &intakev1.Fact{Historic: true, Body: reported(report).Fact.GetBody()}}, flown)
+	require.NoError(t, err)
+	imported := proto.CloneOf(report)
+	imported.Historic = true
+	hear(t, said{events: []proto.Message{imported}, links: told.links}, d)
 }
 
 func TestAnOperatorMayTryAgain(t *testing.T) {

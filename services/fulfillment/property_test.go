@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
 	"github.com/orderflow/orderflow/pkg/order"
@@ -52,8 +53,10 @@ type world struct {
 	// late are purchases that the carrier has not handled yet although we have given up waiting for the answer.
 	late  []buy
 	scans int
-	edits int
-	mugs  int64
+	// reports counts what the shop told of shipments of its own.
+	reports int
+	edits   int
+	mugs    int64
 }
 
 // call is a request on its way. Once the carrier has it, its answer is on the way back.
@@ -94,7 +97,10 @@ func (w *world) decided(d reactor.Decision, err error) {
 		if s, ok := e.Message.(*fulfillmentv1.LabelPurchaseStarted); ok {
 			w.mayBuy(s)
 		}
-		w.state = then(w.t, w.state, w.now, e.Message)
+		if _, ok := e.Message.(*fulfillmentv1.ShipmentReported); ok { // what follows was decided with it
+			w.loaded = then(w.t, w.loaded, e.OccurredAt, e.Message)
+		}
+		w.state = then(w.t, w.state, e.OccurredAt, e.Message)
 	}
 	for _, q := range d.Requests {
 		if w.calls[q.Key()] == nil {
@@ -114,7 +120,8 @@ func (w *world) mayBuy(s *fulfillmentv1.LabelPurchaseStarted) {
 	require.True(w.t, o.FullyAllocated(), "bought without stock")
 	require.False(w.t, o.Fulfillment.Shipped(), "bought again after it has left")
 	require.Equal(w.t, o.ShipmentID(o.Order.LatestRelease().Number), s.GetShipmentId())
-	require.Equal(w.t, o.Wanted()[0].GetQuantity(), o.Order.LatestRelease().Lines[0].GetQuantity())
+	require.True(w.t, order.SameLines(o.Wanted(), o.Order.LatestRelease().Lines), "bought for what is not wanted, or somebody else has shipped")
+	require.NotEmpty(w.t, o.Wanted())
 	require.False(w.t, w.now.Before(o.Order.LatestRelease().At.Add(rules.SettleDelay)), "bought before it has settled")
 }
 
@@ -140,6 +147,7 @@ func (w *world) step() {
 	add(w.ringLate)
 	add(func() { w.ring(retry) })
 	add(w.change)
+	add(w.elsewhere)
 	if len(w.timers) > 0 {
 		add(w.timer)
 		add(w.timer)
@@ -255,6 +263,18 @@ func (w *world) scan(l *booked) {
 	}))
 }
 
+// elsewhere lets the shop ship a piece by itself, or take that back.
+func (w *world) elsewhere() {
+	m := elsewhere(rapid.Int64Range(0, 2).Draw(w.t, "mugs of the shop"), rapid.SampledFrom([][]string{nil, {"1Z1"}}).Draw(w.t, "number")...)
+	if rapid.Bool().Draw(w.t, "taken back") {
+		m.Step = intakev1.ShipmentStep_SHIPMENT_STEP_CANCELLED
+	}
+	w.reports++
+	trigger := reported(m)
+	trigger.Fact.OccurredAt = timestamppb.New(noon.Add(time.Duration(w.reports) * time.Millisecond))
+	w.ring(trigger)
+}
+
 // change is what others do to the order.
 func (w *world) change() {
 	o := &w.state.Order
@@ -297,9 +317,11 @@ func (w *world) others() {
 			w.happens(&orderv1.OrderCancelled{})
 		}
 	}
+	demand := w.state.Demand()["MUG"]
 	if !w.state.Fulfillment.Labelled() && !w.state.FullyAllocated() {
-		w.happens(allocated(w.mugs))
+		w.happens(allocated(demand))
 	}
+	w.asksAboutElsewhere()
 	release := w.state.Order.LatestRelease()
 	parcel := w.state.Shipment(release.Number)
 	failed := w.state.Order.Held(orderv1.HoldKind_HOLD_KIND_OPERATOR, "label_failed")
@@ -310,8 +332,20 @@ func (w *world) others() {
 		w.happens(unheld("label_failed", "rule"))
 	}
 	anew := parcel == nil && !order.SameLines(release.Lines, w.state.Wanted()) || parcel != nil && parcel.Voided && !w.state.Fulfillment.Shipped()
-	if w.state.Releasable() && anew {
-		w.happens(releasedAs(int32(release.Number)+1, w.mugs))
+	if w.state.Releasable() && anew && demand > 0 {
+		w.happens(releasedAs(int32(release.Number)+1, demand))
+	}
+}
+
+// asksAboutElsewhere holds the order while a label of ours is there for what the shop has shipped.
+func (w *world) asksAboutElsewhere() {
+	o := w.state
+	twice := slices.ContainsFunc(o.Fulfillment.Shipments, func(sh order.Shipment) bool { return sh.Tracking != "" && !sh.Voided && o.Twice(&sh) })
+	switch asked := o.Order.Held(orderv1.HoldKind_HOLD_KIND_OPERATOR, "elsewhere"); {
+	case twice && !asked:
+		w.happens(held("elsewhere"))
+	case !twice && asked:
+		w.happens(unheld("elsewhere", "rule"))
 	}
 }
 
@@ -371,6 +405,8 @@ func (w *world) ended() {
 	case o.Fulfillment.Shipped():
 	case o.Order.Cancelled, o.Order.Held(orderv1.HoldKind_HOLD_KIND_OPERATOR, "operator"):
 		require.Equal(w.t, -1, live, "what must not be shipped has no label")
+	case len(o.Wanted()) == 0:
+		require.Equal(w.t, -1, live, "what somebody else ships has no label of ours")
 	case parcel != nil && parcel.GivenUp:
 		require.Equal(w.t, -1, live)
 	default:

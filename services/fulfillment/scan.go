@@ -3,15 +3,55 @@ package fulfillment
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/orderflow/orderflow/pkg/order"
+	"github.com/orderflow/orderflow/pkg/reactor"
 
 	commandv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/command/v1"
 	fulfillmentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fulfillment/v1"
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 )
+
+// fact records what carriers and others tell.
+func (d *draft) fact(t reactor.Trigger) {
+	switch body := t.Fact.GetBody().(type) {
+	case *intakev1.Fact_ScanReported:
+		d.scan(t.Fact)
+	case *intakev1.Fact_ShipmentReported:
+		d.report(t, body.ShipmentReported)
+	}
+}
+
+// report records a shipment of somebody else, once, and lets the carrier's scans of it find the order. What is ours to
+// ship no longer is seen in what the order wants (order.State.Wanted): a label that is there already is taken back.
+func (d *draft) report(t reactor.Trigger, s *intakev1.ShipmentReported) {
+	m := &fulfillmentv1.ShipmentReported{
+		ShipmentId: s.GetShipmentId(), Step: s.GetStep(), Carrier: s.GetCarrier(), TrackingNumbers: s.GetTrackingNumbers(), Lines: s.GetLines(),
+		Historic: t.Fact.GetHistoric(), Revision: t.Revision,
+	}
+	at := d.told(t.Fact).UTC().Truncate(time.Microsecond) // as the database keeps it, so that it is known when it is told again
+	if d.state.Fulfillment.Reported(m, at) {
+		return
+	}
+	d.emitAt(m, at)
+	if s.GetCarrier() == "" {
+		return
+	}
+	for _, number := range s.GetTrackingNumbers() {
+		d.decision.Links = append(d.decision.Links, TrackingRef(s.GetCarrier(), number))
+	}
+}
+
+// told is the provider's time of a fact; ours where it has none.
+func (d *draft) told(f *intakev1.Fact) time.Time {
+	if f.GetOccurredAt() != nil {
+		return f.GetOccurredAt().AsTime()
+	}
+	return d.now
+}
 
 // scan records what a carrier saw, once. It is a fact: late, early or contradictory, it is recorded.
 func (d *draft) scan(f *intakev1.Fact) {
@@ -19,11 +59,7 @@ func (d *draft) scan(f *intakev1.Fact) {
 	if s == nil || d.state.Fulfillment.Scanned(s.GetCarrier(), s.GetTrackingNumber(), s.GetScanId()) {
 		return
 	}
-	at := d.now
-	if f.GetOccurredAt() != nil {
-		at = f.GetOccurredAt().AsTime()
-	}
-	d.emitAt(scanned(s, f.GetHistoric()), at)
+	d.emitAt(scanned(s, f.GetHistoric()), d.told(f))
 }
 
 func scanned(s *intakev1.ScanReported, historic bool) proto.Message {

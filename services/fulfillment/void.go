@@ -30,11 +30,11 @@ const (
 	becauseBegun     = "begun before the gate opened again"
 )
 
-// converse answers a cancellation: no if the parcel has left, yes once nothing is left that could.
+// converse answers a cancellation: no if a parcel has left, ours or somebody else's, yes once nothing is left that could.
 func (r Rules) converse(d *draft) {
 	o := d.state
 	gone := slices.ContainsFunc(o.Fulfillment.Shipments, func(sh order.Shipment) bool { return left(o, &sh) })
-	if gone || o.Fulfillment.Shipped() {
+	if gone || o.Fulfillment.Shipped() || o.ShippedElsewhere() {
 		d.close("", refusedShipped)
 		return
 	}
@@ -81,6 +81,8 @@ func unwanted(o *order.State, sh *order.Shipment) string {
 	switch gate := closedGate(o); {
 	case o.Fulfillment.Shipped():
 		return becauseShipped
+	case o.Twice(sh):
+		return order.VoidedElsewhere
 	case !latest(o, sh):
 		return becauseReleased
 	case gate != "":

@@ -33,7 +33,7 @@ func skuRef(sku string) string { return "sku:" + sku }
 var rings = []bus.Ring{
 	{Category: event.Order, Types: []string{"OrderPlaced", "OrderEdited", "OrderCancelling", "OrderCancelled", "OrderExpired", "CancellationRefused"}},
 	{Category: event.Fulfillment, Types: []string{
-		"FulfillmentClosed", "LabelPurchased", "LabelPurchaseFailed", "LabelVoided", "ShipmentScanned", "ShipmentDelivered",
+		"FulfillmentClosed", "LabelPurchased", "LabelPurchaseFailed", "LabelVoided", "ShipmentScanned", "ShipmentDelivered", "ShipmentReported",
 	}},
 	{Category: event.Inventory, Types: []string{"CommandRefused"}}, // a bell in the same batch gave way to it
 }

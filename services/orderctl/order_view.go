@@ -241,6 +241,12 @@ func shipmentsOf(o *order.State) []shipmentView {
 		known[sh.Tracking] = true
 		views = append(views, v)
 	}
+	for _, r := range o.Fulfillment.Foreign() {
+		for _, v := range foreignParcels(r, &o.Fulfillment) {
+			known[v.Tracking] = true
+			views = append(views, v)
+		}
+	}
 	for _, s := range o.Fulfillment.Scans { // a parcel may be scanned before its label is recorded
 		if known[s.Tracking] {
 			continue
@@ -249,6 +255,28 @@ func shipmentsOf(o *order.State) []shipmentView {
 		v := shipmentView{Carrier: s.Carrier, Tracking: s.Tracking}
 		travelled(&v, &o.Fulfillment)
 		views = append(views, v)
+	}
+	return views
+}
+
+// foreignParcels are the parcels of somebody else's shipment; one without a number where none was told.
+func foreignParcels(r order.ForeignReport, f *order.Fulfillment) []shipmentView {
+	numbers := r.GetTrackingNumbers()
+	if len(numbers) == 0 {
+		numbers = []string{""}
+	}
+	views := make([]shipmentView, len(numbers))
+	for i, number := range numbers {
+		v := shipmentView{ID: r.GetShipmentId(), Carrier: r.GetCarrier(), Tracking: number}
+		travelled(&v, f)
+		switch {
+		case v.State != "":
+		case r.Stands():
+			v.State = "shipped by somebody else"
+		default:
+			v.State = "taken back by somebody else"
+		}
+		views[i] = v
 	}
 	return views
 }

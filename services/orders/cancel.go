@@ -45,11 +45,11 @@ func (r Rules) ask(d *draft, by, reason string) {
 }
 
 // mustStop starts the same conversation by itself: fraud rejected the order, all its money went back, the bank took it
-// back for good, or nobody paid in time. It does nothing once a parcel has left. A dispute that is still open closes the
+// back for good, or nobody paid in time. It does nothing once a parcel has left, ours or somebody else's. A dispute that is still open closes the
 // gate of the payment, which voids the label, and no more: whether it is told before or after the release, and before or
 // after its end, must not decide what becomes of the order.
 func (r Rules) mustStop(d *draft) bool {
-	if d.state.Fulfillment.Shipped() {
+	if d.state.Fulfillment.Shipped() || d.state.ShippedElsewhere() {
 		return false
 	}
 	for _, why := range r.reasonsToStop(d) {

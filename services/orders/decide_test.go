@@ -14,6 +14,7 @@ import (
 
 	commandv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/command/v1"
 	fraudv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fraud/v1"
+	fulfillmentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fulfillment/v1"
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
 	paymentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/payment/v1"
@@ -184,6 +185,36 @@ func TestHolds(t *testing.T) {
 		"which a person waives":      {events(ready(), elsewhere, hold(kindPayment, "payment_of_another_order")), command(&commandv1.ReleaseHold{Kind: "payment"}), []string{"HoldReleased", "FulfillmentReleased"}},
 		"a waived hold is not asked": {[]proto.Message{placed(noAddress), hold(kindAddress, "no_address"), &orderv1.HoldReleased{Kind: kindAddress, HoldReason: "no_address", By: "anna"}}, ring, nil},
 		"but after an edit it is":    {[]proto.Message{placed(noAddress), &orderv1.HoldReleased{Kind: kindAddress, HoldReason: "no_address", By: "anna"}}, describedAs(described(noAddress, quantity(1), at(noon.Add(time.Second)))), []string{"OrderEdited", "HoldPlaced"}},
+	})
+}
+
+func TestWhatSomebodyElseShips(t *testing.T) {
+	t.Parallel()
+	twice := hold(kindEdit, "shipped_elsewhere")
+	waived := &orderv1.HoldReleased{Kind: kindEdit, HoldReason: "shipped_elsewhere", By: "anna"}
+	void := &fulfillmentv1.LabelVoided{ShipmentId: parcel("1"), Reason: "shipped by somebody else"}
+	all, back := shippedElsewhere(2, "1Z1"), shippedElsewhere(2, "1Z1")
+	back.Step = intakev1.ShipmentStep_SHIPMENT_STEP_CANCELLED
+	tell(t, noon, map[string]story{
+		"all of it: nothing is left to do": {events(ready()[:3], all), ring, []string{"OrderCompleted"}},
+		"not paid yet":                     {[]proto.Message{placed(), cleared, all}, ring, nil},
+		"taken back before its stock came": {events(ready()[:3], all, &orderv1.OrderCompleted{}, back), ring, nil},
+		"taken back, and reserved again":   {events(ready()[:3], all, &orderv1.OrderCompleted{}, back, allocated(2)), ring, []string{"FulfillmentReleased"}},
+		"a part of it: the rest goes":      {events(ready()[:3], shippedElsewhere(1), allocated(1)), ring, []string{"FulfillmentReleased"}},
+		"after the release":                {events(ready(), released(1, 2), shippedElsewhere(1), allocated(1)), ring, []string{"FulfillmentReleased"}},
+		"the rest, and theirs has left":    {events(ready()[:3], shippedElsewhere(1, "SB9"), scan("9"), allocated(1)), ring, []string{"FulfillmentReleased"}},
+
+		"it has a label":                  {events(ready(), released(1, 2), label("1"), all), ring, []string{"HoldPlaced"}},
+		"which is void by now":            {events(ready(), released(1, 2), label("1"), all, twice, void), ring, nil},
+		"a person has seen to it":         {events(ready()[:3], released(1, 2), label("1"), all, twice, void, waived), ring, []string{"OrderCompleted"}},
+		"void for another reason":         {events(ready()[:3], released(1, 2), label("1"), voided("1"), all), ring, []string{"OrderCompleted"}},
+		"our own number":                  {events(ready(), released(1, 2), label("1"), shippedElsewhere(2, "SB1")), ring, nil},
+		"marked by hand before it left":   {events(ready(), released(1, 2), label("1"), shippedElsewhere(2)), ring, []string{"HoldPlaced"}},
+		"and then it left":                {events(ready(), released(1, 2), label("1"), shippedElsewhere(2), twice, scan("1")), ring, []string{"HoldReleased"}},
+		"both have left":                  {events(ready(), released(1, 2), label("1"), scan("1"), all), ring, []string{"HoldPlaced"}},
+		"cancelled: too late":             {events(ready()[:3], shippedElsewhere(1), cancelling(1, "shop"), fulfillmentClosed(1, "already_shipped")), ring, []string{"CancellationRefused", "HoldPlaced"}},
+		"cancelled: nothing is left":      {events(ready()[:3], all, cancelling(1, "shop"), fulfillmentClosed(1, "already_shipped")), ring, []string{"CancellationRefused", "OrderCompleted"}},
+		"refunded: no reason to stop now": {events(ready()[:3], all, refunded(50)), ring, nil},
 	})
 }
 

@@ -16,7 +16,7 @@ var rings = []bus.Ring{
 	{Category: event.Fraud, Types: []string{"OrderScored", "ReviewDecided"}},
 	{Category: event.Inventory, Types: []string{"StockAllocated", "StockBackordered", "AllocationClosed"}},
 	{Category: event.Fulfillment, Types: []string{
-		"LabelPurchaseFailed", "LabelVoided", "ShipmentScanned", "ShipmentDelivered", "FulfillmentClosed",
+		"LabelPurchaseFailed", "LabelVoided", "ShipmentScanned", "ShipmentDelivered", "ShipmentReported", "FulfillmentClosed",
 	}},
 }
 

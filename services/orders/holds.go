@@ -59,7 +59,7 @@ func contains(asked []question, kind orderv1.HoldKind, reason string) bool {
 func (r Rules) questions(d *draft) []question {
 	o := d.state
 	if o.Fulfillment.Shipped() {
-		return leftBehind(o)
+		return append(elsewhereQuestions(o), leftBehind(o)...)
 	}
 	asked := describedWrongly(o.Order.Description)
 	if r.RequireAddress && len(o.Wanted()) > 0 && !o.Order.Description.GetHasAddress() {
@@ -75,6 +75,7 @@ func (r Rules) questions(d *draft) []question {
 	if awaited := o.Awaited(); len(awaited) > 0 && r.overdue(d, holdService) {
 		asked = append(asked, question{holdService.kind, holdService.reason, strings.Join(awaited, " and ") + " has not answered in time"})
 	}
+	asked = append(asked, elsewhereQuestions(o)...)
 	return append(asked, parcelQuestions(o)...)
 }
 
@@ -96,7 +97,7 @@ func (r Rules) paymentQuestions(d *draft) []question {
 // leftBehind asks about what was ordered beyond the parcel that has left: there is one parcel for an order.
 func leftBehind(o *order.State) []question {
 	lines := o.Lines()
-	if !slices.ContainsFunc(lines, func(l order.Line) bool { return l.Shipped > 0 }) {
+	if !slices.ContainsFunc(lines, func(l order.Line) bool { return l.Shipped > l.Elsewhere }) {
 		return nil // a scan of a parcel that is not known yet
 	}
 	for _, l := range lines {
@@ -105,6 +106,27 @@ func leftBehind(o *order.State) []question {
 		}
 	}
 	return nil
+}
+
+// elsewhereQuestions ask about what somebody else has shipped: goods that have a label of ours, which is taken back, but
+// may be on a parcel by now; and the rest of an order that was to be cancelled after a part of it had left.
+func elsewhereQuestions(o *order.State) []question {
+	if !o.ShippedElsewhere() {
+		return nil
+	}
+	var asked []question
+	for _, sh := range o.Fulfillment.Shipments {
+		if sh.Tracking != "" && (!sh.Voided || sh.VoidedBecause == order.VoidedElsewhere) && o.Twice(&sh) {
+			detail := fmt.Sprintf("somebody else has shipped what is in our parcel %s: it must not leave as well", sh.Tracking)
+			asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_EDIT, order.HoldShippedElsewhere, detail})
+			break
+		}
+	}
+	if refusedBefore(&o.Order, byShop) && len(o.Wanted()) > 0 {
+		detail := "its shop cancelled it after a part of it had been shipped"
+		asked = append(asked, question{orderv1.HoldKind_HOLD_KIND_EDIT, order.HoldCancelledInPart, detail})
+	}
+	return asked
 }
 
 // parcelQuestions ask about a label that could not be bought, and about an edit that came after one.
@@ -119,7 +141,7 @@ func parcelQuestions(o *order.State) []question {
 		return nil
 	case parcel.GivenUp:
 		return []question{{orderv1.HoldKind_HOLD_KIND_OPERATOR, order.HoldLabelFailed, "no label could be bought: " + parcel.FailureCode}}
-	case parcel.Active() && !order.SameLines(latest.Lines, o.Wanted()):
+	case parcel.Active() && !order.SameLines(latest.Lines, o.Wanted()) && !o.Twice(parcel):
 		return []question{{orderv1.HoldKind_HOLD_KIND_EDIT, "edited_after_label", "the order was edited after its label was asked for"}}
 	}
 	return nil

@@ -90,6 +90,7 @@ func world(o *order.Order) []proto.Message {
 		nil, nil, captured(50), captured(20), refunded(50), dispute(opened), dispute(intakev1.DisputeStep_DISPUTE_STEP_WON), cleared,
 		scored(review), scored(reject), &fraudv1.ReviewDecided{Verdict: fraudv1.Verdict_VERDICT_CLEAR}, allocated(2), allocated(1),
 		backordered(noon.Add(time.Hour)), &inventoryv1.AllocationClosed{Outcome: "shipped"}, scan("1"),
+		shippedElsewhere(1), shippedElsewhere(2, "SB9"), scan("9"),
 	}
 	if latest := o.LatestRelease(); latest != nil { // nobody asks for a label of what was not released
 		n := strconv.Itoa(latest.Number)

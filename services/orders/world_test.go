@@ -232,6 +232,14 @@ func deliveredScan(number string) proto.Message {
 	return &fulfillmentv1.ShipmentDelivered{Carrier: "sandbox", TrackingNumber: "SB" + number, ScanId: "2"}
 }
 
+// shippedElsewhere is a shipment of the shop: so many mugs, under these tracking numbers.
+func shippedElsewhere(mugs int64, tracking ...string) *fulfillmentv1.ShipmentReported {
+	return &fulfillmentv1.ShipmentReported{
+		ShipmentId: "shopify:fulfillment:1", Step: intakev1.ShipmentStep_SHIPMENT_STEP_CREATED, Carrier: "sandbox", TrackingNumbers: tracking,
+		Lines: []*intakev1.ShippedLine{{LineId: "1", Sku: "MUG", Quantity: mugs}},
+	}
+}
+
 func fulfillmentClosed(number int32, refused string) proto.Message {
 	return &fulfillmentv1.FulfillmentClosed{Outcome: "nothing_started", Refused: refused, Cancellation: number}
 }

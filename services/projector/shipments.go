@@ -11,10 +11,12 @@ import (
 // shipment is a parcel with what its scans say.
 type shipment struct {
 	order.Shipment
+	// foreign is what somebody else told of a shipment of theirs; nil for ours.
+	foreign                            *order.ForeignReport
 	shipped, delivered, lost, returned time.Time
 }
 
-// shipments is one row per parcel that a label was asked for.
+// shipments is one row per parcel that a label was asked for, then one per parcel of somebody else.
 var shipments = children("shipments", "order_id", orderOf, (*facts).shipments,
 	one("shipment_id", text, func(s shipment) any { return clean(s.ID) }),
 	one("status", text, func(s shipment) any { return s.status() }),
@@ -34,13 +36,25 @@ var shipments = children("shipments", "order_id", orderOf, (*facts).shipments,
 
 func (f *facts) shipments() []shipment {
 	at := &f.state.Fulfillment
-	all := make([]shipment, len(at.Shipments))
-	for i, s := range at.Shipments {
-		all[i].Shipment = s
-		all[i].shipped, _ = at.ShippedAt(s.Tracking)
-		all[i].delivered, _ = at.DeliveredAt(s.Tracking)
-		all[i].lost, _ = at.LostAt(s.Tracking)
-		all[i].returned, _ = at.ReturnedAt(s.Tracking)
+	all := make([]shipment, 0, len(at.Shipments))
+	for _, s := range at.Shipments {
+		all = append(all, shipment{Shipment: s})
+	}
+	for _, r := range at.Foreign() {
+		parcel := shipment{Shipment: order.Shipment{ID: r.GetShipmentId(), Carrier: r.GetCarrier()}, foreign: &r}
+		if len(r.GetTrackingNumbers()) == 0 {
+			all = append(all, parcel)
+		}
+		for _, parcel.Tracking = range r.GetTrackingNumbers() {
+			all = append(all, parcel)
+		}
+	}
+	for i := range all {
+		s := &all[i]
+		s.shipped, _ = at.ShippedAt(s.Tracking)
+		s.delivered, _ = at.DeliveredAt(s.Tracking)
+		s.lost, _ = at.LostAt(s.Tracking)
+		s.returned, _ = at.ReturnedAt(s.Tracking)
 	}
 	return all
 }
@@ -56,6 +70,10 @@ func (s shipment) status() string {
 		return "lost"
 	case !s.shipped.IsZero():
 		return "shipped"
+	case s.foreign != nil && !s.foreign.Stands():
+		return "withdrawn"
+	case s.foreign != nil:
+		return "reported"
 	case s.Voided:
 		return "voided"
 	case s.Tracking != "":
@@ -68,7 +86,7 @@ func (s shipment) status() string {
 	return "buying"
 }
 
-// scan is one scan, with the parcel of ours that it is about.
+// scan is one scan, with the shipment that it is about.
 type scan struct {
 	order.Scan
 	shipmentID string
@@ -88,9 +106,10 @@ var scans = children("shipment_scans", "order_id", orderOf, (*facts).scans,
 
 func (f *facts) scans() []scan {
 	all := make([]scan, 0, len(f.state.Fulfillment.Scans))
+	parcels := f.shipments()
 	for _, s := range f.state.Fulfillment.Scans {
 		of := scan{Scan: s}
-		for _, parcel := range f.state.Fulfillment.Shipments {
+		for _, parcel := range parcels {
 			if parcel.Tracking != "" && parcel.Tracking == s.Tracking {
 				of.shipmentID = parcel.ID
 			}

@@ -14,6 +14,7 @@ import (
 
 	fraudv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fraud/v1"
 	fulfillmentv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fulfillment/v1"
+	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 	inventoryv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/inventory/v1"
 	notificationv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/notification/v1"
 	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
@@ -212,10 +213,27 @@ func fulfillmentSummary(m proto.Message) string {
 		return "Parcel " + m.GetTrackingNumber() + " delivered" + in(m.GetLocation())
 	case *fulfillmentv1.ShipmentLost:
 		return "Parcel " + m.GetTrackingNumber() + " given up by the carrier" + because(m.GetReason())
+	case *fulfillmentv1.ShipmentReported:
+		return elsewhereSummary(m)
 	case *fulfillmentv1.FulfillmentClosed:
 		return closed("Fulfillment", m.GetOutcome(), m.GetRefused())
 	}
 	return ""
+}
+
+func elsewhereSummary(m *fulfillmentv1.ShipmentReported) string {
+	pieces := int64(0)
+	for _, l := range m.GetLines() {
+		pieces = plus(pieces, l.GetQuantity())
+	}
+	what := "Shipped by somebody else"
+	if m.GetStep() == intakev1.ShipmentStep_SHIPMENT_STEP_CANCELLED {
+		what = "No longer shipped by somebody else"
+	}
+	if pieces > 0 {
+		what += ": " + strconv.FormatInt(pieces, 10) + " pieces"
+	}
+	return what + prefixed(" by ", m.GetCarrier()) + prefixed(" as ", strings.Join(m.GetTrackingNumbers(), ", "))
 }
 
 func notificationSummary(m proto.Message) string {

@@ -306,11 +306,11 @@ CREATE TABLE projection_template.shipments (
     returned_at     timestamptz,
     PRIMARY KEY (order_id, position)
 );
-COMMENT ON TABLE  projection_template.shipments IS 'One row per parcel that we asked a label for.';
+COMMENT ON TABLE  projection_template.shipments IS 'One row per parcel that we asked a label for, and per parcel that a shop or channel says it ships by itself.';
 COMMENT ON COLUMN projection_template.shipments.order_id IS 'The order.';
 COMMENT ON COLUMN projection_template.shipments.position IS 'Place among the order''s parcels, from 1.';
-COMMENT ON COLUMN projection_template.shipments.shipment_id IS 'Our reference at the carrier.';
-COMMENT ON COLUMN projection_template.shipments.status IS 'buying (a label is being bought), retrying, failed (given up), labelled, voided, shipped, delivered, lost, returned.';
+COMMENT ON COLUMN projection_template.shipments.shipment_id IS 'Our reference at the carrier; of a parcel of somebody else, their id of the shipment.';
+COMMENT ON COLUMN projection_template.shipments.status IS 'buying (a label is being bought), retrying, failed (given up), labelled, voided, shipped, delivered, lost, returned; of a parcel of somebody else also reported, withdrawn.';
 COMMENT ON COLUMN projection_template.shipments.carrier IS 'Who carries it.';
 COMMENT ON COLUMN projection_template.shipments.tracking_number IS 'The carrier''s number of the parcel; empty before it has a label.';
 COMMENT ON COLUMN projection_template.shipments.attempts IS 'How often a label was asked for.';
@@ -344,7 +344,7 @@ COMMENT ON COLUMN projection_template.shipment_scans.position IS 'Place among th
 COMMENT ON COLUMN projection_template.shipment_scans.tracking_number IS 'The carrier''s number of the parcel.';
 COMMENT ON COLUMN projection_template.shipment_scans.carrier IS 'Who scanned it.';
 COMMENT ON COLUMN projection_template.shipment_scans.scan_id IS 'The carrier''s id of the scan.';
-COMMENT ON COLUMN projection_template.shipment_scans.shipment_id IS 'Our parcel with that number; empty if the label is not ours.';
+COMMENT ON COLUMN projection_template.shipment_scans.shipment_id IS 'The shipment with that number; empty if none is known.';
 COMMENT ON COLUMN projection_template.shipment_scans.step IS 'What it means: in_transit, out_for_delivery, delivered, exception, lost, returned.';
 COMMENT ON COLUMN projection_template.shipment_scans.code IS 'The carrier''s own code.';
 COMMENT ON COLUMN projection_template.shipment_scans.location IS 'Where, in the carrier''s words.';

@@ -619,6 +619,101 @@ func (x *ShipmentLost) GetReason() string {
 	return ""
 }
 
+// ShipmentReported says that somebody else than us, the shop or the channel, hands lines of the order to the customer, or
+// took that back. It is the shipment as it stood then; of several the newest counts.
+type ShipmentReported struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	ShipmentId      string                 `protobuf:"bytes,1,opt,name=shipment_id,json=shipmentId,proto3" json:"shipment_id,omitempty"`
+	Step            v11.ShipmentStep       `protobuf:"varint,2,opt,name=step,proto3,enum=orderflow.intake.v1.ShipmentStep" json:"step,omitempty"`
+	Carrier         string                 `protobuf:"bytes,3,opt,name=carrier,proto3" json:"carrier,omitempty"`
+	TrackingNumbers []string               `protobuf:"bytes,4,rep,name=tracking_numbers,json=trackingNumbers,proto3" json:"tracking_numbers,omitempty"`
+	Lines           []*v11.ShippedLine     `protobuf:"bytes,5,rep,name=lines,proto3" json:"lines,omitempty"`
+	Historic        bool                   `protobuf:"varint,6,opt,name=historic,proto3" json:"historic,omitempty"`
+	// Of the reading, where a delivery was read more than once.
+	Revision      uint32 `protobuf:"varint,7,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShipmentReported) Reset() {
+	*x = ShipmentReported{}
+	mi := &file_orderflow_fulfillment_v1_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShipmentReported) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShipmentReported) ProtoMessage() {}
+
+func (x *ShipmentReported) ProtoReflect() protoreflect.Message {
+	mi := &file_orderflow_fulfillment_v1_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShipmentReported.ProtoReflect.Descriptor instead.
+func (*ShipmentReported) Descriptor() ([]byte, []int) {
+	return file_orderflow_fulfillment_v1_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ShipmentReported) GetShipmentId() string {
+	if x != nil {
+		return x.ShipmentId
+	}
+	return ""
+}
+
+func (x *ShipmentReported) GetStep() v11.ShipmentStep {
+	if x != nil {
+		return x.Step
+	}
+	return v11.ShipmentStep(0)
+}
+
+func (x *ShipmentReported) GetCarrier() string {
+	if x != nil {
+		return x.Carrier
+	}
+	return ""
+}
+
+func (x *ShipmentReported) GetTrackingNumbers() []string {
+	if x != nil {
+		return x.TrackingNumbers
+	}
+	return nil
+}
+
+func (x *ShipmentReported) GetLines() []*v11.ShippedLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *ShipmentReported) GetHistoric() bool {
+	if x != nil {
+		return x.Historic
+	}
+	return false
+}
+
+func (x *ShipmentReported) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
 // FulfillmentClosed answers a cancellation.
 type FulfillmentClosed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -634,7 +729,7 @@ type FulfillmentClosed struct {
 
 func (x *FulfillmentClosed) Reset() {
 	*x = FulfillmentClosed{}
-	mi := &file_orderflow_fulfillment_v1_events_proto_msgTypes[8]
+	mi := &file_orderflow_fulfillment_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +741,7 @@ func (x *FulfillmentClosed) String() string {
 func (*FulfillmentClosed) ProtoMessage() {}
 
 func (x *FulfillmentClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_orderflow_fulfillment_v1_events_proto_msgTypes[8]
+	mi := &file_orderflow_fulfillment_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +754,7 @@ func (x *FulfillmentClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FulfillmentClosed.ProtoReflect.Descriptor instead.
 func (*FulfillmentClosed) Descriptor() ([]byte, []int) {
-	return file_orderflow_fulfillment_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_orderflow_fulfillment_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FulfillmentClosed) GetOutcome() string {
@@ -694,7 +789,7 @@ type CommandRefused struct {
 
 func (x *CommandRefused) Reset() {
 	*x = CommandRefused{}
-	mi := &file_orderflow_fulfillment_v1_events_proto_msgTypes[9]
+	mi := &file_orderflow_fulfillment_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -706,7 +801,7 @@ func (x *CommandRefused) String() string {
 func (*CommandRefused) ProtoMessage() {}
 
 func (x *CommandRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_orderflow_fulfillment_v1_events_proto_msgTypes[9]
+	mi := &file_orderflow_fulfillment_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -719,7 +814,7 @@ func (x *CommandRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandRefused.ProtoReflect.Descriptor instead.
 func (*CommandRefused) Descriptor() ([]byte, []int) {
-	return file_orderflow_fulfillment_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_orderflow_fulfillment_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CommandRefused) GetCommand() string {
@@ -790,7 +885,16 @@ const file_orderflow_fulfillment_v1_events_proto_rawDesc = "" +
 	"\x0ftracking_number\x18\x01 \x01(\tR\x0etrackingNumber\x12\x18\n" +
 	"\acarrier\x18\x02 \x01(\tR\acarrier\x12\x17\n" +
 	"\ascan_id\x18\x03 \x01(\tR\x06scanId\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"k\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x9f\x02\n" +
+	"\x10ShipmentReported\x12\x1f\n" +
+	"\vshipment_id\x18\x01 \x01(\tR\n" +
+	"shipmentId\x125\n" +
+	"\x04step\x18\x02 \x01(\x0e2!.orderflow.intake.v1.ShipmentStepR\x04step\x12\x18\n" +
+	"\acarrier\x18\x03 \x01(\tR\acarrier\x12)\n" +
+	"\x10tracking_numbers\x18\x04 \x03(\tR\x0ftrackingNumbers\x126\n" +
+	"\x05lines\x18\x05 \x03(\v2 .orderflow.intake.v1.ShippedLineR\x05lines\x12\x1a\n" +
+	"\bhistoric\x18\x06 \x01(\bR\bhistoric\x12\x1a\n" +
+	"\brevision\x18\a \x01(\rR\brevision\"k\n" +
 	"\x11FulfillmentClosed\x12\x18\n" +
 	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x18\n" +
 	"\arefused\x18\x02 \x01(\tR\arefused\x12\"\n" +
@@ -811,7 +915,7 @@ func file_orderflow_fulfillment_v1_events_proto_rawDescGZIP() []byte {
 	return file_orderflow_fulfillment_v1_events_proto_rawDescData
 }
 
-var file_orderflow_fulfillment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_orderflow_fulfillment_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_orderflow_fulfillment_v1_events_proto_goTypes = []any{
 	(*LabelPurchaseStarted)(nil),  // 0: orderflow.fulfillment.v1.LabelPurchaseStarted
 	(*LabelPurchased)(nil),        // 1: orderflow.fulfillment.v1.LabelPurchased
@@ -821,23 +925,28 @@ var file_orderflow_fulfillment_v1_events_proto_goTypes = []any{
 	(*ShipmentScanned)(nil),       // 5: orderflow.fulfillment.v1.ShipmentScanned
 	(*ShipmentDelivered)(nil),     // 6: orderflow.fulfillment.v1.ShipmentDelivered
 	(*ShipmentLost)(nil),          // 7: orderflow.fulfillment.v1.ShipmentLost
-	(*FulfillmentClosed)(nil),     // 8: orderflow.fulfillment.v1.FulfillmentClosed
-	(*CommandRefused)(nil),        // 9: orderflow.fulfillment.v1.CommandRefused
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*v1.Money)(nil),              // 11: orderflow.type.v1.Money
-	(v11.ScanStep)(0),             // 12: orderflow.intake.v1.ScanStep
+	(*ShipmentReported)(nil),      // 8: orderflow.fulfillment.v1.ShipmentReported
+	(*FulfillmentClosed)(nil),     // 9: orderflow.fulfillment.v1.FulfillmentClosed
+	(*CommandRefused)(nil),        // 10: orderflow.fulfillment.v1.CommandRefused
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*v1.Money)(nil),              // 12: orderflow.type.v1.Money
+	(v11.ScanStep)(0),             // 13: orderflow.intake.v1.ScanStep
+	(v11.ShipmentStep)(0),         // 14: orderflow.intake.v1.ShipmentStep
+	(*v11.ShippedLine)(nil),       // 15: orderflow.intake.v1.ShippedLine
 }
 var file_orderflow_fulfillment_v1_events_proto_depIdxs = []int32{
-	10, // 0: orderflow.fulfillment.v1.LabelPurchaseStarted.in_flight_until:type_name -> google.protobuf.Timestamp
-	11, // 1: orderflow.fulfillment.v1.LabelPurchased.cost:type_name -> orderflow.type.v1.Money
-	10, // 2: orderflow.fulfillment.v1.LabelPurchaseFailed.retry_at:type_name -> google.protobuf.Timestamp
-	10, // 3: orderflow.fulfillment.v1.LabelVoidStarted.in_flight_until:type_name -> google.protobuf.Timestamp
-	12, // 4: orderflow.fulfillment.v1.ShipmentScanned.step:type_name -> orderflow.intake.v1.ScanStep
-	5,  // [5:5] is the sub-list for method output_type
-	5,  // [5:5] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	11, // 0: orderflow.fulfillment.v1.LabelPurchaseStarted.in_flight_until:type_name -> google.protobuf.Timestamp
+	12, // 1: orderflow.fulfillment.v1.LabelPurchased.cost:type_name -> orderflow.type.v1.Money
+	11, // 2: orderflow.fulfillment.v1.LabelPurchaseFailed.retry_at:type_name -> google.protobuf.Timestamp
+	11, // 3: orderflow.fulfillment.v1.LabelVoidStarted.in_flight_until:type_name -> google.protobuf.Timestamp
+	13, // 4: orderflow.fulfillment.v1.ShipmentScanned.step:type_name -> orderflow.intake.v1.ScanStep
+	14, // 5: orderflow.fulfillment.v1.ShipmentReported.step:type_name -> orderflow.intake.v1.ShipmentStep
+	15, // 6: orderflow.fulfillment.v1.ShipmentReported.lines:type_name -> orderflow.intake.v1.ShippedLine
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_orderflow_fulfillment_v1_events_proto_init() }
@@ -851,7 +960,7 @@ func file_orderflow_fulfillment_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orderflow_fulfillment_v1_events_proto_rawDesc), len(file_orderflow_fulfillment_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
