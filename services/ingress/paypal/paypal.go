@@ -1,0 +1,99 @@
+// Package paypal reads webhooks of PayPal (https://developer.paypal.com/api/rest/webhooks).
+//
+// PayPal signs with its private key; the certificate stands at a URL that each request names, and the account is told
+// apart by the id of its webhook:
+//
+//	PAYPAL-TRANSMISSION-ID     69cd13f0-d67a-11e5-baa3-778b53f4ae55
+//	PAYPAL-TRANSMISSION-TIME   2026-03-01T12:00:00Z
+//	PAYPAL-TRANSMISSION-SIG    base64 of RSA with SHA-256 over id|time|webhook id|CRC-32 of the body, in decimal
+//	PAYPAL-CERT-URL            https://api.paypal.com/v1/notifications/certs/CERT-…
+//	PAYPAL-AUTH-ALGO           SHA256withRSA
+//
+// Of the body only a CRC-32 is signed, which anybody can make another body for: whoever has seen a signed delivery could
+// send it with other words. TLS keeps deliveries from being seen; the time bounds how long one that was seen is of use.
+// PayPal comes again for three days and does not say whether with a new time, so that this is how old a time may be.
+//
+// PayPal has payments and no orders of ours. The order's number at the shop that this account is bound to stands in
+// custom_id of the purchase unit, or where that is empty in invoice_id; where that shop is a checkout of one's own, it is
+// the order's immutable id. Refunds may have numbers of their own, which only lead to an order if the payment is not
+// known. A payment's names are PayPal's ids of its order, its authorization and its captures.
+//
+//	paypal.go    the source
+//	verify.go    signatures
+//	wire.go      the parts of PayPal's resources that we need
+//	read.go      from an event to facts: the table of types
+//	payment.go   orders, authorizations, captures and refunds    dispute.go  disputes and reversals
+package paypal
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/orderflow/orderflow/services/ingress/source"
+)
+
+// name is the source's name, and the prefix of everything that PayPal gives a name.
+const name = "paypal"
+
+// Source is PayPal.
+type Source struct{}
+
+var (
+	_ source.Source    = Source{}
+	_ source.Certified = Source{}
+	_ source.Keyed     = Source{}
+)
+
+// New makes the source.
+func New() Source { return Source{} }
+
+// Name is the word in paths, ids and settings.
+func (Source) Name() string { return name }
+
+// Role is what it is in the life of an order.
+func (Source) Role() source.Role { return source.Payments }
+
+// Setting is the name of the setting that holds the webhook's id.
+func (Source) Setting() string { return "PAYPAL_WEBHOOK_ID" }
+
+var webhookID = regexp.MustCompile(`^[A-Za-z0-9]{8,64}$`)
+
+// CheckSecret says what is wrong with the id of a webhook. A private key may follow it, for Sign.
+func (Source) CheckSecret(secret string) error {
+	id, key := parts(secret)
+	if !webhookID.MatchString(id) {
+		return errors.New("it has to be the id of the webhook as PayPal shows it: letters and digits")
+	}
+	if key == "" {
+		return nil
+	}
+	_, err := private(key)
+	return err
+}
+
+// parts are the id of a webhook and what follows it from the next line on.
+func parts(secret string) (id, key string) {
+	id, key, _ = strings.Cut(secret, "\n")
+	return strings.TrimSpace(id), strings.TrimSpace(key)
+}
+
+// private reads an RSA key in PEM, as PKCS #1 or #8.
+func private(text string) (*rsa.PrivateKey, error) {
+	bad := errors.New("what follows the id of the webhook has to be an RSA private key in PEM")
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, bad
+	}
+	if k, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+		return k, nil
+	}
+	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if k, ok := k.(*rsa.PrivateKey); ok && err == nil {
+		return k, nil
+	}
+	return nil, bad
+}
