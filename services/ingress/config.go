@@ -12,7 +12,7 @@ import (
 // accounts.go.
 type Config struct {
 	Listen         string        `env:"INGRESS_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address where webhooks are taken."`
-	Sources        []string      `env:"INGRESS_SOURCES" envDefault:"stripe,shopify,woocommerce,checkout" desc:"Sources that are taken, separated by commas; sandbox is the sandbox carrier. Each needs its secret."`
+	Sources        []string      `env:"INGRESS_SOURCES" envDefault:"stripe,shopify,woocommerce,checkout" desc:"Sources that are taken, separated by commas; twilio is its status callbacks, sandbox the sandbox carrier. Each needs its secret."`
 	MaxBody        int64         `env:"INGRESS_MAX_BODY" envDefault:"1048576" desc:"Largest body of a webhook, in bytes."`
 	PublishTimeout time.Duration `env:"INGRESS_PUBLISH_TIMEOUT" envDefault:"3s" desc:"How long the broker may take to keep a delivery before the provider is told to come again (503). Shopify waits 5s in all."`
 	PublicURL      string        `env:"INGRESS_PUBLIC_URL" desc:"The address that providers call, such as https://hooks.example.com: for sources that sign it. Without it, the Host header says."`
@@ -20,8 +20,10 @@ type Config struct {
 	StripeSecrets      []string `env:"STRIPE_WEBHOOK_SECRET" secret:"true" desc:"Secret of Stripe's webhook endpoint, as it stands there (whsec_…). Several, separated by commas, while it is changed; STRIPE_WEBHOOK_SECRET_<ACCOUNT> for /webhooks/stripe/<account>."`
 	ShopifySecrets     []string `env:"SHOPIFY_WEBHOOK_SECRET" secret:"true" desc:"Client secret of the Shopify app, or the signing key of the shop's own webhooks. Several, separated by commas; SHOPIFY_WEBHOOK_SECRET_<ACCOUNT> for further shops."`
 	WooCommerceSecrets []string `env:"WOOCOMMERCE_WEBHOOK_SECRET" secret:"true" desc:"Secret of the WooCommerce webhooks. Several, separated by commas; WOOCOMMERCE_WEBHOOK_SECRET_<ACCOUNT> for further shops."`
-	CheckoutSecrets    []string `env:"CHECKOUT_WEBHOOK_SECRET" secret:"true" desc:"Secret of a checkout of one's own (Standard Webhooks): whsec_ and base64 of 24 to 64 bytes. Several, separated by commas; CHECKOUT_WEBHOOK_SECRET_<ACCOUNT> for further ones."`
+	CheckoutSecrets    []string `env:"CHECKOUT_WEBHOOK_SECRET" secret:"true" desc:"Secret of a checkout of one's own (Standard Webhooks): whsec_ and base64 of 24 to 64 bytes, or its public key, whpk_ and base64. Several, separated by commas; CHECKOUT_WEBHOOK_SECRET_<ACCOUNT> for further ones."`
+	B2BSecrets         []string `env:"B2B_WEBHOOK_SECRET" secret:"true" desc:"What procurement portals sign with (Standard Webhooks): a secret that both share, whsec_ and base64 of 24 to 64 bytes, or the portal's public key, whpk_ and base64. Several of both, separated by commas; B2B_WEBHOOK_SECRET_<ACCOUNT> for further portals."`
 	SandboxSecrets     []string `env:"SANDBOX_WEBHOOK_SECRET" secret:"true" desc:"Signs the sandbox carrier's tracking webhooks: whsec_ and base64 of 24 to 64 bytes."`
+	TwilioTokens       []string `env:"TWILIO_AUTH_TOKEN" secret:"true" desc:"Auth token of the Twilio account: signs its status callbacks, and texts are sent with the first one. Several, separated by commas, while it is changed; TWILIO_AUTH_TOKEN_<ACCOUNT> for callbacks of further accounts."`
 
 	StripeShop string `env:"STRIPE_SHOP" envDefault:"checkout/default" desc:"The shop whose order numbers stand in the metadata of payments, as source/account. STRIPE_SHOP_<ACCOUNT> for further Stripe accounts."`
 
@@ -29,6 +31,7 @@ type Config struct {
 	StripeMode      string `env:"STRIPE_MODE" desc:"INGRESS_MODE for Stripe alone; STRIPE_MODE_<ACCOUNT> for one account."`
 	ShopifyMode     string `env:"SHOPIFY_MODE" desc:"INGRESS_MODE for Shopify alone; SHOPIFY_MODE_<ACCOUNT> for one shop."`
 	WooCommerceMode string `env:"WOOCOMMERCE_MODE" desc:"INGRESS_MODE for WooCommerce alone; WOOCOMMERCE_MODE_<ACCOUNT> for one shop."`
+	B2BMode         string `env:"B2B_MODE" desc:"INGRESS_MODE for procurement portals alone; B2B_MODE_<ACCOUNT> for one of them."`
 	CheckoutMode    string `env:"CHECKOUT_MODE" desc:"INGRESS_MODE for checkouts alone; CHECKOUT_MODE_<ACCOUNT> for one of them."`
 }
 
@@ -73,6 +76,10 @@ func (c *Config) of(name string) own {
 		return own{c.WooCommerceSecrets, c.WooCommerceMode, ""}
 	case "checkout":
 		return own{c.CheckoutSecrets, c.CheckoutMode, ""}
+	case "twilio":
+		return own{c.TwilioTokens, string(source.Both), ""} // what became of a text is neither live nor test
+	case "b2b":
+		return own{c.B2BSecrets, c.B2BMode, ""}
 	case "sandbox":
 		return own{c.SandboxSecrets, string(source.Both), ""} // a carrier's scans are neither live nor test
 	}

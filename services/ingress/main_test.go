@@ -68,7 +68,7 @@ func (b *safeBuffer) String() string {
 func environ() map[string]string {
 	return map[string]string{
 		"STRIPE_WEBHOOK_SECRET": stripeSecret + "," + stripeSecond, "SHOPIFY_WEBHOOK_SECRET": shopSecret, "WOOCOMMERCE_WEBHOOK_SECRET": shopSecret,
-		"CHECKOUT_WEBHOOK_SECRET": checkoutSecret, "SANDBOX_WEBHOOK_SECRET": sandboxSecret, "CHECKOUT_WEBHOOK_SECRET_SECOND": sandboxSecret,
+		"CHECKOUT_WEBHOOK_SECRET": checkoutSecret, "SANDBOX_WEBHOOK_SECRET": sandboxSecret, "TWILIO_AUTH_TOKEN": shopSecret, "B2B_WEBHOOK_SECRET": checkoutSecret, "CHECKOUT_WEBHOOK_SECRET_SECOND": sandboxSecret,
 	}
 }
 
@@ -76,7 +76,7 @@ func config() *Config {
 	return &Config{
 		Listen: "127.0.0.1:0", Sources: sourceNames(), MaxBody: 64 << 10, PublishTimeout: 5 * time.Second, Mode: "live",
 		StripeSecrets: []string{stripeSecret, stripeSecond}, ShopifySecrets: []string{shopSecret}, WooCommerceSecrets: []string{shopSecret},
-		CheckoutSecrets: []string{checkoutSecret}, SandboxSecrets: []string{sandboxSecret}, StripeShop: "checkout/default",
+		CheckoutSecrets: []string{checkoutSecret}, SandboxSecrets: []string{sandboxSecret}, TwilioTokens: []string{shopSecret}, B2BSecrets: []string{checkoutSecret}, StripeShop: "checkout/default",
 	}
 }
 

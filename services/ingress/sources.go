@@ -1,17 +1,19 @@
 package ingress
 
 import (
+	"github.com/orderflow/orderflow/services/ingress/b2b"
 	"github.com/orderflow/orderflow/services/ingress/checkout"
 	"github.com/orderflow/orderflow/services/ingress/sandbox"
 	"github.com/orderflow/orderflow/services/ingress/shopify"
 	"github.com/orderflow/orderflow/services/ingress/source"
 	"github.com/orderflow/orderflow/services/ingress/stripe"
+	"github.com/orderflow/orderflow/services/ingress/twilio"
 	"github.com/orderflow/orderflow/services/ingress/woocommerce"
 )
 
 // Sources is the list of sources.
 func Sources() []source.Source {
-	return []source.Source{stripe.New(), shopify.New(), woocommerce.New(), checkout.New(), sandbox.New()}
+	return []source.Source{stripe.New(), shopify.New(), woocommerce.New(), checkout.New(), b2b.New(), sandbox.New(), twilio.New()}
 }
 
 // SourceByName finds one of them; nil if there is none of that name.

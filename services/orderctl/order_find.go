@@ -125,7 +125,7 @@ func asID(arg string) (ident.Entity, bool) {
 func exact(arg string) bool { return strings.ContainsAny(arg, "/:") }
 
 // sources are those whose default account is tried for a number alone before all names are searched.
-var sources = []string{"checkout", "shopify", "woocommerce"}
+var sources = []string{"checkout", "shopify", "woocommerce", "b2b"}
 
 // namesOf are the names that can be tried without looking around.
 func namesOf(arg string) names {
