@@ -3,7 +3,6 @@ package ingress
 import (
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -113,8 +112,8 @@ func TestEverySourceHasItsSettings(t *testing.T) {
 		have[s.Name] = true
 		assert.NotEmpty(t, s.About, s.Name)
 	}
-	for _, name := range sourceNames() {
-		assert.True(t, have[strings.ToUpper(name)+"_WEBHOOK_SECRET"], name)
-		assert.NotEmpty(t, config().of(name).secrets, name)
+	for _, s := range Sources() {
+		assert.True(t, have[source.Setting(s)], s.Name())
+		assert.NotEmpty(t, config().of(s.Name()).secrets, s.Name())
 	}
 }

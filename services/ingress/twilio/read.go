@@ -44,8 +44,12 @@ func (Source) Read(r source.Request, _ source.Account) source.Reading {
 	} else {
 		told = readForm(r.Body, &trouble)
 	}
+	unread := source.UnknownTopic
+	if len(told) > 1 {
+		unread = source.BadValue // the others of the list may be read
+	}
 	for _, s := range told {
-		if fact := s.fact(r, &trouble); fact != nil {
+		if fact := s.fact(r, unread, &trouble); fact != nil {
 			out.Facts = append(out.Facts, fact)
 		}
 	}
@@ -85,14 +89,14 @@ func (s status) deliveryID() string {
 	return ""
 }
 
-func (s status) fact(r source.Request, trouble *source.Trouble) *intakev1.Fact {
+func (s status) fact(r source.Request, unread string, trouble *source.Trouble) *intakev1.Fact {
 	step, known := steps[s.word]
 	switch {
 	case incoming[s.word]:
-		trouble.Add(source.UnknownTopic, "a text that was sent to us, which we do not read")
+		trouble.Add(unread, "a text that was sent to us, which we do not read")
 		return nil
 	case s.word == "" && s.sid == "":
-		trouble.Add(source.UnknownTopic, "no state of a message")
+		trouble.Add(unread, "no state of a message")
 		return nil
 	case s.word == "":
 		trouble.Missing("MessageStatus")

@@ -82,7 +82,7 @@ func TestEvents(t *testing.T) {
 	several := read("[" + anEvent + "," + strings.Replace(anEvent, "DELIVERED", "FAILED", 1) + `,{"type":"com.twilio.messaging.inbound-message.received"}]`)
 	assert.Len(t, several.Facts, 2)
 	assert.Empty(t, several.DeliveryID, "it has no id of its own: the body's hash is taken")
-	assert.Equal(t, source.UnknownTopic, several.Quarantine.GetReason())
+	assert.Equal(t, source.BadValue, several.Quarantine.GetReason())
 
 	plain := read(`{"MessageSid":"` + sm + `","MessageStatus":"failed","ErrorCode":30007}`)
 	require.Len(t, plain.Facts, 1)
