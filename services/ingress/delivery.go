@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/services/ingress/source"
 
@@ -61,7 +62,9 @@ func fit(reading *source.Reading, body []byte) {
 			clean(f)
 		}
 		if name := tooLong(f); name != "" {
-			reading.Quarantine = source.Quarantine(source.BadValue, name+" is too long")
+			if !strings.Contains(reading.Quarantine.GetDetail(), name+" is too long") {
+				reading.Quarantine = also(reading.Quarantine, name+" is too long")
+			}
 			continue
 		}
 		facts = append(facts, f)
@@ -129,16 +132,62 @@ func NewDelivery(s source.Source, r source.Request, a source.Account, reading so
 	}, id
 }
 
-// encode is the delivery as it is published. What does not fit into a message, or is no text, goes without its facts.
+// encode is the delivery as it is published. What is no text goes without its facts; of what says more than fits into a
+// message as many orders are told as fit, each whole, and the rest stays in the body.
 func encode(d *intakev1.Delivery, most int64) ([]byte, error) {
 	data, err := proto.Marshal(d)
-	if err == nil && int64(len(data)) <= most {
+	switch {
+	case err != nil:
+		d.Facts, d.Headers = nil, nil
+		d.Quarantine = source.Quarantine(source.BadValue, "it holds a text that is none")
+	case int64(len(data)) <= most:
 		return data, nil
+	default:
+		curtail(d, most)
 	}
-	why := "it says more than fits into a message"
-	if err != nil {
-		why = "it holds a text that is none"
-	}
-	d.Facts, d.Headers, d.Quarantine = nil, nil, source.Quarantine(source.BadValue, why)
 	return proto.Marshal(d)
+}
+
+// perFact is more than what is around a fact in a delivery, and curtailing more than the words about it.
+const (
+	perFact     = 6
+	curtailing  = 200
+	tooMuchSaid = "it says more than fits into a message: of %d facts the first %d are kept, the others have to be sent again in smaller bodies"
+)
+
+// curtail leaves out the facts that do not fit, never some of one order's.
+func curtail(d *intakev1.Delivery, most int64) {
+	all := d.GetFacts()
+	d.Facts, d.Headers = nil, nil
+	left := most - int64(proto.Size(d)) - curtailing
+	n := 0
+	for ; n < len(all); n++ {
+		left -= int64(proto.Size(all[n]) + perFact)
+		if left < 0 {
+			break
+		}
+	}
+	for n > 0 && n < len(all) && together(all[n-1], all[n]) {
+		n--
+	}
+	d.Facts = all[:n]
+	d.Quarantine = also(d.GetQuarantine(), fmt.Sprintf(tooMuchSaid, len(all), n))
+}
+
+// together says that two facts are about one thing, by the name that they have first.
+func together(a, b *intakev1.Fact) bool {
+	x, named := bus.EntityOf(a)
+	y, both := bus.EntityOf(b)
+	if named || both {
+		return x == y
+	}
+	return len(a.GetReferences()) > 0 && len(b.GetReferences()) > 0 && a.GetReferences()[0] == b.GetReferences()[0]
+}
+
+// also adds to what is wrong with a delivery already.
+func also(q *intakev1.Quarantine, detail string) *intakev1.Quarantine {
+	if q == nil {
+		return source.Quarantine(source.BadValue, detail)
+	}
+	return source.Quarantine(q.GetReason(), q.GetDetail()+"; "+detail)
 }
