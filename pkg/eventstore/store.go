@@ -62,6 +62,8 @@ type Unit struct {
 type Link struct {
 	Ref    string
 	Entity ident.Entity
+	// Moves says that the name leads here also if it led somewhere else before.
+	Moves bool
 }
 
 // Timer is something that a service looks at again later.

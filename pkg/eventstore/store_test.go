@@ -267,6 +267,25 @@ func TestWhatIsParkedComesBackWhenItsNameIsLinked(t *testing.T) {
 
 // Parking and linking at the same moment: in whatever order they come, the fact is either told where to go or comes
 // due with its order. It is never left waiting.
+func TestANameStaysUnlessItMoves(t *testing.T) {
+	t.Parallel()
+	s, _ := testkit.Store(t)
+	lead := func(links ...eventstore.Link) string {
+		_, err := s.Append(t.Context(), service, []eventstore.Unit{{Links: links}}, nil)
+		require.NoError(t, err)
+		known, err := s.Resolve(t.Context(), []string{"item:1"})
+		require.NoError(t, err)
+		return known["item:1"].String()
+	}
+	to := func(n int, moves bool) eventstore.Link {
+		return eventstore.Link{Ref: "item:1", Entity: orderID(n), Moves: moves}
+	}
+	assert.Equal(t, orderID(1).String(), lead(to(1, false)))
+	assert.Equal(t, orderID(1).String(), lead(to(2, false)), "the first one stands")
+	assert.Equal(t, orderID(3).String(), lead(to(3, true)))
+	assert.Equal(t, orderID(5).String(), lead(to(4, true), to(5, true)), "the last one of a batch stands")
+}
+
 func TestParkingAndLinkingNeverMissEachOther(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -39,9 +39,10 @@ func queueTimers(batch *pgx.Batch, service string, live []*prepared) {
 }
 
 // holdNames locks every name that is about to be linked, woken or waited for, and writes the links. A name that leads
-// somewhere already stays where it is: the first one to link it was right, or it is for a person to say.
+// somewhere already stays where it is: the first one to link it was right, or it is for a person to say. Unless the link
+// says that it moves.
 func holdNames(batch *pgx.Batch, timers []Timer, links []Link, wake []string) {
-	entities := map[string]pgtype.UUID{}
+	entities, moved := map[string]pgtype.UUID{}, map[string]bool{}
 	for _, t := range timers {
 		for _, ref := range t.Refs {
 			entities[ref] = pgtype.UUID{}
@@ -51,8 +52,8 @@ func holdNames(batch *pgx.Batch, timers []Timer, links []Link, wake []string) {
 		entities[ref] = pgtype.UUID{}
 	}
 	for _, l := range links {
-		if !entities[l.Ref].Valid {
-			entities[l.Ref] = nullable(l.Entity)
+		if l.Moves || !entities[l.Ref].Valid {
+			entities[l.Ref], moved[l.Ref] = nullable(l.Entity), l.Moves
 		}
 	}
 	if len(entities) == 0 {
@@ -62,8 +63,10 @@ func holdNames(batch *pgx.Batch, timers []Timer, links []Link, wake []string) {
 	for _, ref := range refs {
 		lead = append(lead, entities[ref])
 	}
+	moving := slices.DeleteFunc(slices.Clone(refs), func(ref string) bool { return !moved[ref] })
 	batch.Queue(`INSERT INTO orderflow.refs (ref, entity_id) SELECT * FROM unnest($1::text[], $2::uuid[]) ORDER BY 1
-		ON CONFLICT (ref) DO UPDATE SET entity_id = coalesce(refs.entity_id, excluded.entity_id)`, refs, lead)
+		ON CONFLICT (ref) DO UPDATE SET entity_id = CASE WHEN refs.ref = ANY($3) THEN excluded.entity_id
+			ELSE coalesce(refs.entity_id, excluded.entity_id) END`, refs, lead, moving)
 }
 
 // PutTimers writes timers that belong to no event: a message that is to be tried again.

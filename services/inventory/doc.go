@@ -18,6 +18,7 @@
 //	units.go     which parts of a batch stand or fall together
 //	handle.go    reading, writing and waiting
 //	told.go      which moves were taken before, and which count of a location is the latest
+//	items.go     which SKU a provider's own id of an item stands for
 //	verify.go    where the ledger, its row and the orders' claims disagree
 //
 // Two batches that want the same SKU meet at its version: the slower one reads again and decides anew.

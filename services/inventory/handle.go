@@ -16,6 +16,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/reactor"
 
 	commandv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/command/v1"
+	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 	inventoryv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/inventory/v1"
 	stockv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/stock/v1"
 )
@@ -60,14 +61,21 @@ func (h *handler) batch(ctx context.Context, works []*reactor.Work, now time.Tim
 	if err != nil {
 		return nil, err
 	}
+	items, asks, err := h.told.items(ctx, asks)
+	if err != nil {
+		return nil, err
+	}
+	named, asks := name(asks, items)
 	stock, err := h.stock(ctx, asks)
 	if err != nil {
 		return nil, err
 	}
-	plan := h.rules.Plan(asks, stock, now)
-	units := make([]eventstore.Unit, len(plan))
-	for i, u := range plan {
-		units[i] = h.unit(u)
+	var units []eventstore.Unit
+	if len(named) > 0 {
+		units = append(units, unitOf(named))
+	}
+	for _, u := range h.rules.Plan(asks, stock, now) {
+		units = append(units, h.unit(u))
 	}
 	return units, nil
 }
@@ -116,16 +124,24 @@ func oneStream(asks []Ask) []Ask {
 }
 
 func reported(t reactor.Trigger) *Move {
-	r := t.Fact.GetStockReported()
-	if r.GetSku() == "" {
-		return nil // the normaliser quarantines what names no SKU
-	}
 	at := t.At
 	if t.Fact.GetOccurredAt() != nil {
 		at = t.Fact.GetOccurredAt().AsTime()
 	}
 	at = at.UTC().Truncate(time.Microsecond) // as the database keeps it, so that it compares equal when it is told again
-	return &Move{Kind: Report, SKU: r.GetSku(), Location: r.GetLocation(), Quantity: r.GetOnHand(), At: at, Revision: t.Revision}
+	switch body := t.Fact.GetBody().(type) {
+	case *intakev1.Fact_StockReported:
+		r := body.StockReported
+		m := &Move{Kind: Report, SKU: r.GetSku(), Location: r.GetLocation(), Quantity: r.GetOnHand(), At: at, Revision: t.Revision}
+		if m.SKU == "" {
+			m.Items = t.Fact.GetReferences()
+		}
+		return m
+	case *intakev1.Fact_ProductReported:
+		p := body.ProductReported
+		return &Move{Kind: Name, SKU: p.GetSku(), Title: p.GetTitle(), Items: t.Fact.GetReferences(), At: at, Revision: t.Revision}
+	}
+	return nil
 }
 
 // commanded is the move that a command asks for, or the name of a command that inventory does not know.

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/event"
@@ -328,6 +329,49 @@ func TestAChannelsReportIsTakenOnce(t *testing.T) {
 	h.receive("first", "MUG", 1)
 	h.untilSaid("1", isBackordered, isAllocated)
 	require.Len(t, h.moved("MUG"), 3)
+}
+
+// A count that names the provider's own id waits until a product says which SKU that is; so does the next one, once the
+// product got another SKU. Counts of several locations add up.
+func TestACountOfAnItemFindsItsSKU(t *testing.T) {
+	t.Parallel()
+	h := opened(t)
+	tell := func(id string, at time.Duration, facts ...*intakev1.Fact) {
+		delivery := ident.DeliveryOf("shopify", "default", "", id, [32]byte{})
+		for _, f := range facts {
+			f.References, f.OccurredAt = []string{"item:shopify:default:271878346596884015"}, timestamppb.New(noon.Add(at))
+		}
+		d := &intakev1.Delivery{Id: delivery[:], Source: "shopify", Facts: facts}
+		data, err := proto.Marshal(d)
+		require.NoError(t, err)
+		message := &nats.Msg{Subject: bus.IntakeSubject(d), Data: data}
+		h.publish(message, message)
+	}
+	count := func(location string, n int64) *intakev1.Fact {
+		return &intakev1.Fact{Body: &intakev1.Fact_StockReported{StockReported: &intakev1.StockReported{Location: location, OnHand: n}}}
+	}
+	product := func(sku string) *intakev1.Fact {
+		return &intakev1.Fact{Body: &intakev1.Fact_ProductReported{ProductReported: &intakev1.ProductReported{Sku: sku, Title: "Mug"}}}
+	}
+	tell("1", time.Minute, count("shopify:1", 4))
+	tell("2", 2*time.Minute, product("MUG"))
+	h.untilMoved("MUG", 1)
+	tell("3", 3*time.Minute, count("shopify:2", 3))
+	h.untilMoved("MUG", 2)
+	same(t, []proto.Message{
+		&stockv1.StockAdjusted{Sku: "MUG", Location: "shopify:1", OnHand: 4, Reason: "reported"},
+		&stockv1.StockAdjusted{Sku: "MUG", Location: "shopify:2", OnHand: 3, Reason: "reported"},
+	}, h.moved("MUG"))
+	h.happens("1", placed("MUG", 7))
+	h.untilSaid("1", isAllocated)
+
+	tell("4", 5*time.Minute, product("CUP"))
+	tell("5", 4*time.Minute, product("JUG")) // told late: it is CUP since
+	tell("6", 6*time.Minute, count("shopify:1", 2))
+	h.untilMoved("CUP", 1)
+	require.Empty(t, h.moved("JUG"))
+	require.Len(t, h.moved("MUG"), 3)
+	h.agrees("MUG", "1")
 }
 
 func TestACommandIsAlwaysAnswered(t *testing.T) {

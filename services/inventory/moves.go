@@ -28,6 +28,7 @@ const (
 	Receive MoveKind = iota + 1 // a command: so much came in
 	Count                       // a command: so much is there
 	Report                      // a fact: a channel or warehouse says that so much is there
+	Name                        // a fact: a provider's own ids stand for this SKU
 )
 
 // Move is news about a SKU that does not come from an order.
@@ -39,7 +40,10 @@ type Move struct {
 	By       string
 	Reason   string
 	At       time.Time // of whoever told it
-	Revision uint32    // of the reading, for reports
+	Revision uint32    // of the reading, for facts
+	// Items are the provider's own ids: those that Name names, or by which a report without a SKU was found.
+	Items []string
+	Title string
 }
 
 // Counted is the latest count of a location that was taken.
