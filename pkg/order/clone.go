@@ -28,6 +28,7 @@ func (s *State) Clone() *State {
 	c.Fulfillment.Scans = slices.Clone(s.Fulfillment.Scans)
 	c.Fulfillment.Reports = slices.Clone(s.Fulfillment.Reports)
 	c.Notification.Sent = slices.Clone(s.Notification.Sent)
+	c.Notification.Started = slices.Clone(s.Notification.Started)
 	return &c
 }
 

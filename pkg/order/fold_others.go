@@ -5,7 +5,6 @@ import (
 
 	fraudv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fraud/v1"
 	inventoryv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/inventory/v1"
-	notificationv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/notification/v1"
 )
 
 func (f *Fraud) apply(e event.Recorded) {
@@ -37,22 +36,5 @@ func (i *Inventory) apply(e event.Recorded) {
 		if m.GetRefused() == "" {
 			i.Allocations, i.Allocated, i.Shortages = nil, false, nil
 		}
-	}
-}
-
-func (n *Notification) apply(e event.Recorded) {
-	msg := Message{At: e.RecordedAt}
-	switch m := e.Message.(type) {
-	case *notificationv1.NotificationSent:
-		msg.Kind, msg.Subject, msg.Outcome = m.GetKind(), m.GetSubjectKey(), "sent"
-	case *notificationv1.NotificationFailed:
-		msg.Kind, msg.Subject, msg.Outcome, msg.Reason = m.GetKind(), m.GetSubjectKey(), "failed", m.GetReason()
-	case *notificationv1.NotificationSuppressed:
-		msg.Kind, msg.Subject, msg.Outcome, msg.Reason = m.GetKind(), m.GetSubjectKey(), "suppressed", m.GetReason()
-	default:
-		return
-	}
-	if !n.Told(msg.Kind, msg.Subject) {
-		n.Sent = append(n.Sent, msg)
 	}
 }

@@ -149,7 +149,10 @@ func facets() []*rapid.Generator[timed] {
 			&fulfillmentv1.ShipmentDelivered{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: "5"}, &fulfillmentv1.FulfillmentClosed{Cancellation: 1},
 			foreign("f1", created, 1), foreign("f1", created, 2, "1Z1"), foreign("f1", takenBack, 2, "1Z1"), foreign("f2", created, 1, "SB1"),
 			&fulfillmentv1.ShipmentDelivered{Carrier: "ups", TrackingNumber: "1Z1", ScanId: "6"}),
-		one(&notificationv1.NotificationSent{Kind: 1}, &notificationv1.NotificationFailed{Kind: 2}, &notificationv1.NotificationSuppressed{Kind: 1}),
+		one(&notificationv1.NotificationSent{Kind: 1}, &notificationv1.NotificationFailed{Kind: 2}, &notificationv1.NotificationSuppressed{Kind: 1},
+			&notificationv1.NotificationStarted{Kind: 2, Channel: "sms", Attempt: 1}, &notificationv1.NotificationSent{Kind: 2, Channel: "sms", Provider: "twilio", MessageId: "SM1"},
+			&notificationv1.NotificationReported{Provider: "twilio", MessageId: "SM1", Outcome: "delivered"},
+			&notificationv1.NotificationReported{Provider: "twilio", MessageId: "SM1", Outcome: "undelivered", ErrorCode: "30003"}),
 	}
 }
 

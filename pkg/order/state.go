@@ -9,7 +9,6 @@ import (
 
 	fraudv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/fraud/v1"
 	inventoryv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/inventory/v1"
-	notificationv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/notification/v1"
 	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
 )
@@ -135,21 +134,6 @@ type Closed struct {
 	At           time.Time
 }
 
-// Notification is what the customer was told.
-type Notification struct {
-	Sent []Message
-}
-
-// Message is one notification that was sent, failed for good or was suppressed.
-type Message struct {
-	Kind notificationv1.Kind
-	// Subject tells several of a kind apart: a shipment, a refund.
-	Subject string
-	Outcome string // sent, failed, suppressed
-	Reason  string
-	At      time.Time
-}
-
 // New is an order of which nothing is known yet.
 func New(id ident.Entity) *State { return &State{ID: id} }
 
@@ -201,16 +185,6 @@ func (f *Fraud) Rejected() bool {
 		return f.Review == fraudv1.Verdict_VERDICT_REJECT
 	}
 	return f.Verdict == fraudv1.Verdict_VERDICT_REJECT
-}
-
-// Told says that a notification of that kind and subject has had its turn, whatever came of it.
-func (n *Notification) Told(kind notificationv1.Kind, subject string) bool {
-	for _, m := range n.Sent {
-		if m.Kind == kind && m.Subject == subject {
-			return true
-		}
-	}
-	return false
 }
 
 func slot(c event.Category) int {
