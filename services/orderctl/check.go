@@ -17,7 +17,7 @@ import (
 // checking is what the flags of check say.
 type checking struct {
 	secrets, headers []string
-	account, at      string
+	account, at, url string
 }
 
 func checkCommand() *cobra.Command {
@@ -38,6 +38,7 @@ body exactly as it was sent, or "-". The exit status is 0 if it would be accepte
 	c.Flags().StringArrayVar(&f.secrets, "secret", nil, "secret of the account; may be given several times")
 	c.Flags().StringVar(&f.account, "account", "default", "account whose secret is looked up if none is given")
 	c.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "header of the request, as 'Name: value'; may be given several times")
+	c.Flags().StringVar(&f.url, "url", "", "URL that the provider called, where it signs that (twilio)")
 	c.Flags().StringVar(&f.at, "at", "", "TIME when it was received; now if it is not told")
 	return c
 }
@@ -56,7 +57,7 @@ func check(c *cobra.Command, f checking, file string) error {
 	if err != nil {
 		return err
 	}
-	r := source.Request{Header: http.Header{}}
+	r := source.Request{URL: f.url, Header: http.Header{}}
 	for _, line := range f.headers {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok {

@@ -2,6 +2,7 @@ package orderctl
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -113,7 +114,7 @@ func normalize(c *cobra.Command, f normalizing, file string) error {
 	if err != nil {
 		return err
 	}
-	header, err := s.Sign(body, source.Signing{Secret: anySecret, At: at, Topic: f.topic})
+	header, err := s.Sign(body, source.Signing{URL: anyURL(body), Secret: anySecret, At: at, Topic: f.topic})
 	if err != nil {
 		return err
 	}
@@ -133,6 +134,11 @@ func normalize(c *cobra.Command, f normalizing, file string) error {
 		return exitStatus{1, fmt.Sprintf("quarantined (%s): %s", q.GetReason(), q.GetDetail())}
 	}
 	return nil
+}
+
+// anyURL is one to which any body can be sent: it ends in the body's hash, which Twilio signs of what is no form.
+func anyURL(body []byte) string {
+	return fmt.Sprintf("https://hooks.example.com/?bodySHA256=%x", sha256.Sum256(body))
 }
 
 // anySecret is one that every source takes. It makes headers for a payload that nobody is going to verify.

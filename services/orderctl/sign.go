@@ -1,6 +1,7 @@
 package orderctl
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -15,9 +16,9 @@ import (
 
 // signing is what the flags of sign say.
 type signing struct {
-	secrets                  []string
-	account, topic, id, curl string
-	at                       string
+	secrets                       []string
+	account, topic, id, url, curl string
+	at                            string
 }
 
 func signCommand() *cobra.Command {
@@ -30,7 +31,8 @@ command that sends it. FILE may be "-". The bytes of the file are signed as they
 ` + secretHelp + "\n\n" + timeHelp,
 		Example: `  orderctl sign --source stripe --secret whsec_… payment.json
   orderctl sign --source shopify --topic orders/paid --curl http://127.0.0.1:8080/webhooks/shopify order.json
-  eval "$(orderctl sign --source checkout --curl http://127.0.0.1:8080/webhooks/checkout order.json)"`,
+  eval "$(orderctl sign --source checkout --curl http://127.0.0.1:8080/webhooks/checkout order.json)"
+  orderctl sign --source twilio --url https://hooks.example.com/webhooks/twilio status.txt`,
 		Args: takes(cobra.ExactArgs(1), `one file, or "-"`),
 		RunE: func(c *cobra.Command, args []string) error { return sign(c, f, args[0]) },
 	}
@@ -40,6 +42,7 @@ command that sends it. FILE may be "-". The bytes of the file are signed as they
 	c.Flags().StringVar(&f.topic, "topic", "", "topic, where the provider tells it in a header (shopify: orders/create, woocommerce: order.created)")
 	c.Flags().StringVar(&f.id, "id", "", "id of the delivery, where the provider tells it in a header")
 	c.Flags().StringVar(&f.at, "at", "", "TIME of the signature; now if it is not told")
+	c.Flags().StringVar(&f.url, "url", "", "URL that the provider calls, where it signs that (twilio); that of --curl if it is not told")
 	c.Flags().StringVar(&f.curl, "curl", "", "print the curl command that sends the file to this URL")
 	return c
 }
@@ -69,7 +72,7 @@ func sign(c *cobra.Command, f signing, file string) error {
 	if err != nil {
 		return err
 	}
-	header, err := s.Sign(body, source.Signing{Secret: secrets[0], At: at, Topic: f.topic, ID: f.id})
+	header, err := s.Sign(body, source.Signing{Secret: secrets[0], At: at, Topic: f.topic, ID: f.id, URL: cmp.Or(f.url, f.curl)})
 	if err != nil {
 		return err
 	}

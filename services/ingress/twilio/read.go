@@ -39,7 +39,7 @@ func (Source) Read(r source.Request, _ source.Account) source.Reading {
 	var trouble source.Trouble
 	out := source.Reading{Headers: source.Keep(r.Header, "I-Twilio-Idempotency-Token", "User-Agent", "Content-Type")}
 	var told []status
-	if _, hashed := hashIn(r.URL); hashed || isJSON(r.Body) {
+	if isJSON(r.Body) {
 		told = readEvents(r.Body, &trouble)
 	} else {
 		told = readForm(r.Body, &trouble)

@@ -45,7 +45,7 @@ func (Source) Verify(r source.Request, a source.Account) error {
 		}
 	}
 	return source.Refuse(source.BadSignature,
-		"the body was changed after signing, the token is not the primary one, or Twilio called another URL than "+withoutQuery(r.URL))
+		"the body was changed after signing, the token is not the primary one, or Twilio called another URL than "+told(r.URL))
 }
 
 // signedOf is what is signed behind the URL: a form's parameters, or nothing if the URL holds the body's hash.
@@ -108,8 +108,12 @@ func addresses(address string) []string {
 	return []string{address, scheme + "://" + host + port + path}
 }
 
-func withoutQuery(address string) string {
+// told is a URL for whoever looks for what is wrong: its query may hold anything.
+func told(address string) string {
 	address, _, _ = strings.Cut(address, "?")
+	if address == "" {
+		return "none, which was told here"
+	}
 	return address
 }
 
@@ -120,7 +124,7 @@ func (Source) Sign(body []byte, s source.Signing) (http.Header, error) {
 		return nil, err
 	}
 	if s.URL == "" {
-		return nil, errors.New("Twilio signs the URL that it calls: give it") //nolint:staticcheck // a name
+		return nil, errors.New("the URL that Twilio calls is signed too: give it")
 	}
 	h := http.Header{}
 	h.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
