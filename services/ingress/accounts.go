@@ -76,10 +76,12 @@ func settleSource(c *Config, s source.Source, environ map[string]string) (map[st
 	if mode.value == "" {
 		mode = told{"INGRESS_MODE", c.Mode}
 	}
-	shop := told{prefix + "_SHOP", base.shop}
+	shop, capture := told{prefix + "_SHOP", base.shop}, told{prefix + "_CAPTURE", c.capture(s.Name())}
 	add := func(name, setting string, secrets []string) {
-		suffix := strings.ToUpper(name)
-		a, err := settleAccount(s, name, setting, secrets, mode.of(environ, prefix+"_MODE_"+suffix), shop.of(environ, prefix+"_SHOP_"+suffix))
+		suffix := "_" + strings.ToUpper(name)
+		a, err := settleAccount(s, name, setting, secrets, settings{
+			mode: mode.of(environ, prefix+"_MODE"+suffix), shop: shop.of(environ, prefix+"_SHOP"+suffix), capture: capture.of(environ, prefix+"_CAPTURE"+suffix),
+		})
 		found[name] = a
 		errs = append(errs, err)
 	}
@@ -98,6 +100,9 @@ func settleSource(c *Config, s source.Source, environ map[string]string) (map[st
 
 // told is a setting's value, and which setting it is.
 type told struct{ setting, value string }
+
+// settings are what is set about an account beside its secrets.
+type settings struct{ mode, shop, capture told }
 
 // of is the account's own setting if it has one.
 func (t told) of(environ map[string]string, setting string) told {
@@ -121,7 +126,7 @@ func accountsIn(environ map[string]string, prefix string) []string {
 // orphans are settings of accounts that have no secret: a mistyped name would be passed over silently otherwise.
 func orphans(environ map[string]string, found map[string]account, prefix, secret string) error {
 	var errs []error
-	for _, kind := range []string{"_MODE_", "_SHOP_"} {
+	for _, kind := range []string{"_MODE_", "_SHOP_", "_CAPTURE_"} {
 		for _, suffix := range accountsIn(environ, prefix+kind) {
 			if _, ok := found[strings.ToLower(suffix)]; !ok {
 				errs = append(errs, fmt.Errorf("%s%s%s is set, but %s_%s is not", prefix, kind, suffix, secret, suffix))
@@ -131,10 +136,16 @@ func orphans(environ map[string]string, found map[string]account, prefix, secret
 	return errors.Join(errs...)
 }
 
+// How an account captures what was authorised, at a provider that can be set so.
+const (
+	manualCapture = "manual"
+	autoCapture   = "automatic"
+)
+
 var accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
-func settleAccount(s source.Source, name, setting string, secrets []string, mode, shop told) (account, error) {
-	a := account{source: s, Account: source.Account{Name: name, Mode: source.Mode(mode.value)}}
+func settleAccount(s source.Source, name, setting string, secrets []string, set settings) (account, error) {
+	a := account{source: s, Account: source.Account{Name: name, Mode: source.Mode(set.mode.value), AutoCapture: set.capture.value == autoCapture}}
 	var errs []error
 	if !accountName.MatchString(name) || setting == source.Setting(s)+"_DEFAULT" {
 		errs = append(errs, fmt.Errorf("%s: its ending is no name of an account", setting))
@@ -157,13 +168,18 @@ func settleAccount(s source.Source, name, setting string, secrets []string, mode
 	switch a.Mode {
 	case source.Live, source.Test, source.Both:
 	default:
-		errs = append(errs, fmt.Errorf("%s is live, test or both", mode.setting))
+		errs = append(errs, fmt.Errorf("%s is live, test or both", set.mode.setting))
 	}
-	if shop.value != "" {
+	switch set.capture.value {
+	case "", manualCapture, autoCapture:
+	default:
+		errs = append(errs, fmt.Errorf("%s is manual or automatic", set.capture.setting))
+	}
+	if set.shop.value != "" {
 		var err error
-		a.Shop, err = ParseShop(shop.value)
+		a.Shop, err = ParseShop(set.shop.value)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", shop.setting, err))
+			errs = append(errs, fmt.Errorf("%s: %w", set.shop.setting, err))
 		}
 	}
 	return a, errors.Join(errs...)

@@ -18,7 +18,7 @@ func TestAccountsComeFromSettings(t *testing.T) {
 	c.CheckoutMode = "both"
 	all, err := settle(c, map[string]string{
 		"STRIPE_WEBHOOK_SECRET_EU_2": " one , two\n", "STRIPE_SHOP_EU_2": "shopify/eu", "STRIPE_MODE_EU_2": "test",
-		"PAYPAL_WEBHOOK_SECRET_X": "of no source",
+		"KLARNA_WEBHOOK_SECRET_X": "of no source", "ADYEN_WEBHOOK_SECRET_EU": adyenKey, "ADYEN_CAPTURE_EU": "automatic", "PAYPAL_WEBHOOK_ID_EU": paypalWebhook,
 	})
 	require.NoError(t, err)
 	assert.ElementsMatch(t, sourceNames(), slices.Collect(maps.Keys(all)))
@@ -33,6 +33,12 @@ func TestAccountsComeFromSettings(t *testing.T) {
 	assert.Equal(t, source.Account{
 		Name: "eu_2", Secrets: []string{"one", "two"}, Mode: source.Test, Shop: source.ShopKey{Source: "shopify", Account: "eu"},
 	}, a.Account)
+	a, _ = all.find("adyen", "default")
+	assert.False(t, a.AutoCapture)
+	a, _ = all.find("adyen", "eu")
+	assert.True(t, a.AutoCapture)
+	a, _ = all.find("paypal", "eu")
+	assert.Equal(t, []string{paypalWebhook}, a.Secrets)
 	a, _ = all.find("checkout", "default")
 	assert.Equal(t, source.Both, a.Mode)
 	a, _ = all.find("sandbox", "")
@@ -73,17 +79,17 @@ func TestSecretsAreAskedForTogetherWithEverythingElse(t *testing.T) {
 func TestEverythingWrongIsToldAtOnceAndNoSecretIs(t *testing.T) {
 	t.Parallel()
 	c := &Config{
-		Sources: []string{"stripe", "stripe", "paypal", "checkout", "woocommerce"}, Mode: "life", StripeShop: "checkout",
+		Sources: []string{"stripe", "stripe", "klarna", "checkout", "adyen", "woocommerce"}, Mode: "life", StripeShop: "checkout", AdyenCapture: "by hand",
 		StripeSecrets: []string{"a-secret", " "}, CheckoutSecrets: []string{"whsec_badly-made"},
 	}
 	_, err := settle(c, map[string]string{
 		"STRIPE_WEBHOOK_SECRET_EU": "", "STRIPE_WEBHOOK_SECRET_A.B": "x", "STRIPE_SHOP_UK": "checkout/uk", "STRIPE_MODE_EU": "sandbox",
-		"STRIPE_SHOP_EU": "amazon/default", "STRIPE_WEBHOOK_SECRET_DEFAULT": "x",
+		"STRIPE_SHOP_EU": "amazon/default", "STRIPE_WEBHOOK_SECRET_DEFAULT": "x", "ADYEN_CAPTURE_EU": "manual",
 	})
 	require.Error(t, err)
 	for _, want := range []string{
-		`INGRESS_SOURCES names "paypal"`, "INGRESS_SOURCES names stripe twice", "STRIPE_WEBHOOK_SECRET holds an empty secret",
-		"INGRESS_MODE is live, test or both", "STRIPE_SHOP: it looks like checkout/default", "CHECKOUT_WEBHOOK_SECRET: it has to be whsec_",
+		`INGRESS_SOURCES names "klarna"`, "INGRESS_SOURCES names stripe twice", "STRIPE_WEBHOOK_SECRET holds an empty secret",
+		"INGRESS_MODE is live, test or both", "ADYEN_WEBHOOK_SECRET is not set", "ADYEN_CAPTURE is manual or automatic", "ADYEN_CAPTURE_EU is set, but ADYEN_WEBHOOK_SECRET_EU is not", "STRIPE_SHOP: it looks like checkout/default", "CHECKOUT_WEBHOOK_SECRET: it has to be whsec_",
 		"WOOCOMMERCE_WEBHOOK_SECRET is not set", "STRIPE_WEBHOOK_SECRET_EU holds an empty secret", "STRIPE_WEBHOOK_SECRET_A.B: its ending",
 		"STRIPE_SHOP_UK is set, but STRIPE_WEBHOOK_SECRET_UK is not", "STRIPE_MODE_EU is live, test or both", `STRIPE_SHOP_EU: "amazon" is no source of orders`,
 		"STRIPE_WEBHOOK_SECRET_DEFAULT: its ending",

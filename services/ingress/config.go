@@ -18,6 +18,8 @@ type Config struct {
 	PublicURL      string        `env:"INGRESS_PUBLIC_URL" desc:"The address that providers call, such as https://hooks.example.com: for sources that sign it. Without it, the Host header says."`
 
 	StripeSecrets      []string `env:"STRIPE_WEBHOOK_SECRET" secret:"true" desc:"Secret of Stripe's webhook endpoint, as it stands there (whsec_…). Several, separated by commas, while it is changed; STRIPE_WEBHOOK_SECRET_<ACCOUNT> for /webhooks/stripe/<account>."`
+	AdyenKeys          []string `env:"ADYEN_WEBHOOK_SECRET" secret:"true" desc:"HMAC key of Adyen's webhook, in hexadecimal digits as it is shown there. Several, separated by commas, while it is changed; ADYEN_WEBHOOK_SECRET_<ACCOUNT> for further ones."`
+	PayPalWebhooks     []string `env:"PAYPAL_WEBHOOK_ID" desc:"Id of PayPal's webhook, as it is shown there: PayPal signs it, and no secret is shared. Several, separated by commas; PAYPAL_WEBHOOK_ID_<ACCOUNT> for further ones."`
 	ShopifySecrets     []string `env:"SHOPIFY_WEBHOOK_SECRET" secret:"true" desc:"Client secret of the Shopify app, or the signing key of the shop's own webhooks. Several, separated by commas; SHOPIFY_WEBHOOK_SECRET_<ACCOUNT> for further shops."`
 	WooCommerceSecrets []string `env:"WOOCOMMERCE_WEBHOOK_SECRET" secret:"true" desc:"Secret of the WooCommerce webhooks. Several, separated by commas; WOOCOMMERCE_WEBHOOK_SECRET_<ACCOUNT> for further shops."`
 	CheckoutSecrets    []string `env:"CHECKOUT_WEBHOOK_SECRET" secret:"true" desc:"Secret of a checkout of one's own (Standard Webhooks): whsec_ and base64 of 24 to 64 bytes, or its public key, whpk_ and base64. Several, separated by commas; CHECKOUT_WEBHOOK_SECRET_<ACCOUNT> for further ones."`
@@ -27,8 +29,15 @@ type Config struct {
 
 	StripeShop string `env:"STRIPE_SHOP" envDefault:"checkout/default" desc:"The shop whose order numbers stand in the metadata of payments, as source/account. STRIPE_SHOP_<ACCOUNT> for further Stripe accounts."`
 
+	AdyenShop  string `env:"ADYEN_SHOP" envDefault:"checkout/default" desc:"The shop whose order numbers are Adyen's merchant references, as source/account. ADYEN_SHOP_<ACCOUNT> for further Adyen accounts."`
+	PayPalShop string `env:"PAYPAL_SHOP" envDefault:"checkout/default" desc:"The shop whose order numbers stand in custom_id (or invoice_id) of PayPal's payments, as source/account. PAYPAL_SHOP_<ACCOUNT> for further PayPal accounts."`
+
+	AdyenCapture string `env:"ADYEN_CAPTURE" envDefault:"manual" desc:"How the Adyen account captures: manual, where each capture is asked for and told, or automatic (Adyen's own default), where an authorisation is all that is told and counts as paid. ADYEN_CAPTURE_<ACCOUNT> for one account."`
+
 	Mode            string `env:"INGRESS_MODE" envDefault:"live" desc:"Which deliveries are used: live, test or both. The others are kept in quarantine."`
 	StripeMode      string `env:"STRIPE_MODE" desc:"INGRESS_MODE for Stripe alone; STRIPE_MODE_<ACCOUNT> for one account."`
+	AdyenMode       string `env:"ADYEN_MODE" desc:"INGRESS_MODE for Adyen alone; ADYEN_MODE_<ACCOUNT> for one account."`
+	PayPalMode      string `env:"PAYPAL_MODE" desc:"INGRESS_MODE for PayPal alone; PAYPAL_MODE_<ACCOUNT> for one account."`
 	ShopifyMode     string `env:"SHOPIFY_MODE" desc:"INGRESS_MODE for Shopify alone; SHOPIFY_MODE_<ACCOUNT> for one shop."`
 	WooCommerceMode string `env:"WOOCOMMERCE_MODE" desc:"INGRESS_MODE for WooCommerce alone; WOOCOMMERCE_MODE_<ACCOUNT> for one shop."`
 	B2BMode         string `env:"B2B_MODE" desc:"INGRESS_MODE for procurement portals alone; B2B_MODE_<ACCOUNT> for one of them."`
@@ -70,6 +79,10 @@ func (c *Config) of(name string) own {
 	switch name {
 	case "stripe":
 		return own{c.StripeSecrets, c.StripeMode, c.StripeShop}
+	case "adyen":
+		return own{c.AdyenKeys, c.AdyenMode, c.AdyenShop}
+	case "paypal":
+		return own{c.PayPalWebhooks, c.PayPalMode, c.PayPalShop}
 	case "shopify":
 		return own{c.ShopifySecrets, c.ShopifyMode, ""}
 	case "woocommerce":
@@ -84,4 +97,12 @@ func (c *Config) of(name string) own {
 		return own{c.SandboxSecrets, string(source.Both), ""} // a carrier's scans are neither live nor test
 	}
 	return own{}
+}
+
+// capture is how a source's account "default" captures; empty where that is no question.
+func (c *Config) capture(name string) string {
+	if name == "adyen" {
+		return c.AdyenCapture
+	}
+	return ""
 }

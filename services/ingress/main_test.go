@@ -34,6 +34,8 @@ const (
 	stripeSecond   = "whsec_stripe_while_rolling"
 	shopSecret     = "shop-secret-of-the-tests"
 	checkoutSecret = "whsec_b3JkZXJmbG93LXRlc3Qtc2VjcmV0LW51bWJlci1vbmU="
+	adyenKey       = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+	paypalWebhook  = "1JE50Z90C7278043W"
 	sandboxSecret  = "whsec_b3JkZXJmbG93LXRlc3Qtc2VjcmV0LW51bWJlci10d28="
 )
 
@@ -77,6 +79,7 @@ func config() *Config {
 		Listen: "127.0.0.1:0", Sources: sourceNames(), MaxBody: 64 << 10, PublishTimeout: 5 * time.Second, Mode: "live",
 		StripeSecrets: []string{stripeSecret, stripeSecond}, ShopifySecrets: []string{shopSecret}, WooCommerceSecrets: []string{shopSecret},
 		CheckoutSecrets: []string{checkoutSecret}, SandboxSecrets: []string{sandboxSecret}, TwilioTokens: []string{shopSecret}, B2BSecrets: []string{checkoutSecret}, StripeShop: "checkout/default",
+		AdyenKeys: []string{adyenKey}, AdyenShop: "checkout/default", AdyenCapture: "manual", PayPalWebhooks: []string{paypalWebhook}, PayPalShop: "checkout/default",
 	}
 }
 

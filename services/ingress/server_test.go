@@ -182,7 +182,7 @@ func TestFurtherAccounts(t *testing.T) {
 func TestUnknownPaths(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	for _, path := range []string{"/webhooks/paypal", "/webhooks/stripe/nobody", "/webhooks", "/", "/webhooks/stripe/default/more"} {
+	for _, path := range []string{"/webhooks/klarna", "/webhooks/stripe/nobody", "/webhooks", "/", "/webhooks/stripe/default/more"} {
 		a := s.send(unsigned(t, path, anIntent))
 		assert.Equal(t, http.StatusNotFound, a.status, path)
 		assert.JSONEq(t, `{"error":"not_found"}`, a.body, path)

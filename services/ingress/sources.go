@@ -1,8 +1,10 @@
 package ingress
 
 import (
+	"github.com/orderflow/orderflow/services/ingress/adyen"
 	"github.com/orderflow/orderflow/services/ingress/b2b"
 	"github.com/orderflow/orderflow/services/ingress/checkout"
+	"github.com/orderflow/orderflow/services/ingress/paypal"
 	"github.com/orderflow/orderflow/services/ingress/sandbox"
 	"github.com/orderflow/orderflow/services/ingress/shopify"
 	"github.com/orderflow/orderflow/services/ingress/source"
@@ -13,7 +15,7 @@ import (
 
 // Sources is the list of sources.
 func Sources() []source.Source {
-	return []source.Source{stripe.New(), shopify.New(), woocommerce.New(), checkout.New(), b2b.New(), sandbox.New(), twilio.New()}
+	return []source.Source{stripe.New(), adyen.New(), paypal.New(), shopify.New(), woocommerce.New(), checkout.New(), b2b.New(), sandbox.New(), twilio.New()}
 }
 
 // SourceByName finds one of them; nil if there is none of that name.
