@@ -16,6 +16,10 @@ K          ?= ^TestKills
 FUZZ_TIME    ?= 60s
 FUZZ_WORKERS ?= 1
 F            ?= Fuzz
+# Where images go and which: make images REPO=registry.example.com/orderflow TAG=v1 IMAGES=./services/payment/cmd/payment
+REPO   ?=
+TAG    ?= latest
+IMAGES ?=
 # The whole workspace: "work" is Go's own name for every package of the modules in go.work.
 T          ?= work
 # Tools are built once into a folder named after their version. CI points this outside its clone.
@@ -23,9 +27,11 @@ TOOLS      ?= $(CURDIR)/.tools
 
 GOLANGCI_VERSION := 2.15.0
 BUF_VERSION      := 1.75.0
+KO_VERSION       := 0.19.1
 GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 BUF_PREFIX       := $(TOOLS)/buf-$(BUF_VERSION)
 BUF              := $(BUF_PREFIX)/node_modules/.bin/buf
+KO               := $(TOOLS)/ko-$(KO_VERSION)/ko
 
 PREFIX   := github.com/orderflow/orderflow
 MODULES  := $(patsubst %/go.mod,%,$(wildcard pkg/go.mod services/*/go.mod))
@@ -65,6 +71,13 @@ bench: ## Measure it on this machine, some minutes (BENCH="--only webhooks --sec
 build: ## Build every program into bin/
 	@mkdir -p bin
 	go build -trimpath -o bin/ $(MAINS)
+
+# An image for each program, of nothing but the program, with a list of its contents. No Docker engine is needed.
+.PHONY: images
+images: $(KO) ## Build an image of every program, amd64 and arm64, into .orderflow/images (REPO=registry.example.com/orderflow TAG=v1 pushes them)
+	@mkdir -p bin
+	cd deploy/images && GOWORK=off go build -o ../../bin/images .
+	bin/images --ko "$(KO)" --repo "$(REPO)" --tag "$(TAG)" $(IMAGES)
 
 .PHONY: test
 test: ## Run every test (T=./pkg/order/... for some of them, TEST_FLAGS=-v ...)
@@ -218,6 +231,9 @@ tools: $(GOLANGCI) $(BUF) ## Install the pinned tools into .tools/ (the targets 
 
 $(GOLANGCI):
 	GOWORK=off GOFLAGS= GOBIN="$(dir $@)" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_VERSION)
+
+$(KO):
+	GOWORK=off GOFLAGS= GOBIN="$(dir $@)" go install github.com/google/ko@v$(KO_VERSION)
 
 $(BUF):
 	@mkdir -p "$(BUF_PREFIX)"

@@ -3,11 +3,7 @@ package orderctl
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,7 +63,7 @@ func adminURL(c *cobra.Command) (string, error) {
 		}
 		listen = defaultOf("ADMIN_LISTEN")
 	}
-	return reach(listen)
+	return host.Reach(listen)
 }
 
 // defaultOf is a setting's default.
@@ -80,34 +76,12 @@ func defaultOf(name string) string {
 	return ""
 }
 
-// reach is how this machine comes to what listens on an address: on all interfaces means on this one as well.
-func reach(listen string) (string, error) {
-	address, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "", fmt.Errorf("ADMIN_LISTEN is no address: %w", err)
-	}
-	if ip := net.ParseIP(address); address == "" || ip != nil && ip.IsUnspecified() {
-		address = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(address, port), nil
-}
-
 func health(ctx context.Context, c *cobra.Command, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(url, "/")+"/readyz", http.NoBody)
+	ready, said, err := host.Ask(ctx, url)
 	if err != nil {
-		return calledWrongly(c, "--url: %v", err)
+		return exitStatus{1, "orderctl: " + err.Error()}
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return exitStatus{1, "orderctl: nobody answers: " + err.Error()}
-	}
-	defer response.Body.Close()
-	said, err := io.ReadAll(io.LimitReader(response.Body, 4096))
-	if err != nil {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	why := strings.TrimSpace(visible(string(said)))
-	ready := response.StatusCode == http.StatusOK
+	why := visible(said)
 	if wantsJSON(c) {
 		if err := printJSON(c, map[string]any{"ready": ready, "says": why}); err != nil {
 			return err

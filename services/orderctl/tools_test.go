@@ -136,11 +136,11 @@ func TestAnAddressOnAllInterfacesIsReachedHere(t *testing.T) {
 		":9090": "http://127.0.0.1:9090", "0.0.0.0:80": "http://127.0.0.1:80", "[::]:80": "http://127.0.0.1:80", "10.0.0.7:9090": "http://10.0.0.7:9090",
 		"[::1]:9090": "http://[::1]:9090",
 	} {
-		got, err := reach(listen)
+		got, err := host.Reach(listen)
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
-	_, err := reach("9090")
+	_, err := host.Reach("9090")
 	require.Error(t, err)
 	assert.Equal(t, "127.0.0.1:9090", defaultOf("ADMIN_LISTEN"))
 }

@@ -1,0 +1,120 @@
+// Command images builds an image of every program, with ko and without a Docker engine: static, of nothing but the
+// program, for amd64 and arm64, the same bytes each time, each with a list of what is in it (SPDX).
+//
+// ko wants a base image from a registry, even if nothing is in it. So this serves one, on loopback and only for as long
+// as it runs, which holds the empty image. Without --repo the images stay on this machine, as an OCI layout.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+)
+
+// options are what the flags say.
+type options struct {
+	ko, repo, tag, out, platforms, base string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.ko, "ko", "ko", "the ko `program`")
+	flag.StringVar(&o.repo, "repo", "", "push to this `registry/path`, an image each below it; without it they stay here")
+	flag.StringVar(&o.tag, "tag", "latest", "the images' tag")
+	flag.StringVar(&o.out, "out", ".orderflow/images", "`folder` for the lists of contents and the OCI layout")
+	flag.StringVar(&o.platforms, "platforms", "linux/amd64,linux/arm64", "for which machines")
+	flag.StringVar(&o.base, "base", "127.0.0.1:15927", "loopback `address` of the empty base image: it is part of the images, so another one makes other digests")
+	flag.Usage = func() {
+		fmt.Fprintf(flag.CommandLine.Output(), "Usage, from the root of the repository:\n  images --ko PROGRAM [--repo registry.example.com/orderflow --tag v1] [FOLDER of a program ...]\n\n")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := build(ctx, o, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "images:", err)
+		os.Exit(1)
+	}
+}
+
+// programs are the folders with a main of ours.
+func programs() ([]string, error) {
+	mains, err := filepath.Glob("services/*/cmd/*/main.go")
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range mains {
+		mains[i] = "./" + filepath.ToSlash(filepath.Dir(m))
+	}
+	if len(mains) == 0 {
+		return nil, fmt.Errorf("there is no services/*/cmd: call it from the root of the repository")
+	}
+	return mains, nil
+}
+
+func build(ctx context.Context, o options, folders []string) error {
+	if len(folders) == 0 {
+		var err error
+		if folders, err = programs(); err != nil {
+			return err
+		}
+	}
+	base, stop, err := serveBase(o.base)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	contents, layout := filepath.Join(o.out, "sbom"), filepath.Join(o.out, "layout")
+	for _, old := range []string{contents, layout} {
+		if err := os.RemoveAll(old); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(contents, 0o755); err != nil {
+		return err
+	}
+	arguments := []string{
+		"build", "--base-import-paths", "--platform", o.platforms, "--tags", o.tag, "--sbom-dir", contents,
+		"--image-label", "org.opencontainers.image.title=orderflow",
+	}
+	repo := o.repo
+	if repo == "" {
+		repo = "orderflow.local"
+		arguments = append(arguments, "--push=false", "--oci-layout-path", layout)
+	}
+	command := exec.CommandContext(ctx, o.ko, slices.Concat(arguments, folders)...)
+	command.Env = append(os.Environ(), "KO_DOCKER_REPO="+repo, "KO_DEFAULTBASEIMAGE="+base)
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("%s %s: %w", o.ko, strings.Join(arguments, " "), err)
+	}
+	return nil
+}
+
+// serveBase serves the empty image and says where.
+func serveBase(address string) (base string, stop func(), err error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
+	go server.Serve(l) //nolint:errcheck // it ends when it is closed
+	base = l.Addr().String() + "/nothing"
+	if err := pushNothing(base); err != nil {
+		_ = server.Close()
+		return "", nil, fmt.Errorf("make the empty base image: %w", err)
+	}
+	return base, func() { _ = server.Close() }, nil
+}
