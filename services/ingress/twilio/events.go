@@ -40,6 +40,9 @@ func readEvents(body []byte, trouble *source.Trouble) []status {
 	if !trouble.Unreadable(err) {
 		return nil
 	}
+	if len(events) == 0 {
+		trouble.Missing("an event")
+	}
 	told := make([]status, len(events))
 	for i, e := range events {
 		told[i] = e.status()

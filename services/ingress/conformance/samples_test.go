@@ -1,0 +1,95 @@
+package conformance_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/orderflow/orderflow/services/ingress/source"
+	"github.com/orderflow/orderflow/services/ingress/standard"
+)
+
+// webhookHeaders are what Standard Webhooks need beside the signature.
+var webhookHeaders = []string{standard.HeaderID, standard.HeaderTimestamp}
+
+// samples are all samples, by the names of their sources.
+func samples(t *testing.T) map[string]sample {
+	t.Helper()
+	return map[string]sample{
+		"stripe": {
+			body: `{"id":"evt_1","object":"event","type":"payment_intent.succeeded","created":1772366400,"livemode":true,"data":{"object":{"id":"pi_1","object":"payment_intent","amount":2500,
+				"amount_received":2500,"currency":"eur","created":1772366300,"shipping":{"name":"Ada Example"},"metadata":{"order_number":"1001","items":"[{\"sku\":\"MUG\",\"quantity\":2,\"price\":\"12.50\"}]"}}}}`,
+			secret: "whsec_conformance_of_stripe_0001", other: "whsec_conformance_of_stripe_0002",
+			signature: "Stripe-Signature", spelling: hexSpelt, lasts: source.Tolerance, id: `"1001"`, text: "Ada Example",
+		},
+		"shopify": {
+			body: `{"id":1001,"name":"#7","currency":"EUR","created_at":"2026-03-01T12:00:00Z","updated_at":"2026-03-01T12:00:00Z","total_price":"25.00","financial_status":"pending",
+				"line_items":[{"id":1,"sku":"MUG","title":"Mug","quantity":2,"price":"12.50"}]}`,
+			topic: "orders/create", secret: "conformance-of-shopify-1", other: "conformance-of-shopify-2",
+			signature: "X-Shopify-Hmac-Sha256", spelling: base64Spelt, id: "1001", text: "Mug",
+		},
+		"woocommerce": {
+			body: `{"id":1001,"number":"7","status":"pending","currency":"EUR","date_created_gmt":"2026-03-01T12:00:00","date_modified_gmt":"2026-03-01T12:00:00","total":"25.00",
+				"line_items":[{"id":1,"sku":"MUG","name":"Mug","quantity":2,"subtotal":"25.00","total":"25.00"}]}`,
+			topic: "order.created", secret: "conformance-of-woocommerce-1", other: "conformance-of-woocommerce-2",
+			signature: "X-WC-Webhook-Signature", spelling: base64Spelt, id: "1001", text: "Mug",
+		},
+		"checkout": {
+			body:   `{"type":"order.created","timestamp":"2026-03-01T12:00:00Z","data":{"order_number":"1001","currency":"EUR","items":[{"sku":"MUG","title":"Mug","quantity":2,"price":"12.50"}]}}`,
+			secret: "whsec_Y29uZm9ybWFuY2Ugb2YgY2hlY2tvdXQgMQ==", other: "whsec_Y29uZm9ybWFuY2Ugb2YgY2hlY2tvdXQgMg==",
+			signature: standard.HeaderSignature, needs: webhookHeaders, spelling: base64Spelt, lasts: source.Tolerance, id: `"1001"`, text: "Mug",
+		},
+		"b2b": { // signed with a key pair; checkout has the shared secret
+			body: `{"type":"orders.placed","timestamp":"2026-03-01T12:00:00Z","data":{"orders":[{"order_id":1001,"purchase_order_number":"PO-1","currency":"EUR",
+				"items":[{"sku":"MUG","title":"Mug","quantity":2,"price":"12.50"}]}]}}`,
+			secret: "whpk_ZlN4eg7dSSqi0moX9hQUk3orrOouK3QVQSlJa248c/g=", other: "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", signs: "whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk=",
+			signature: standard.HeaderSignature, needs: webhookHeaders, spelling: base64Spelt, lasts: source.Tolerance, id: "1001", text: "Mug",
+		},
+		"sandbox": {
+			body:   `{"type":"tracking.updated","data":{"tracking_number":"1001","scan_id":"SB1-1","status":"in_transit","location":"Berlin","occurred_at":"2026-03-01T12:00:00Z"}}`,
+			secret: "whsec_Y29uZm9ybWFuY2Ugb2Ygc2FuZGJveCAxLg==", other: "whsec_Y29uZm9ybWFuY2Ugb2Ygc2FuZGJveCAyLg==",
+			signature: standard.HeaderSignature, needs: webhookHeaders, spelling: base64Spelt, lasts: source.Tolerance, id: `"1001"`, text: "Berlin",
+		},
+		"twilio": {
+			body:   `MessageSid=SM0123456789abcdef0123456789abcdef&MessageStatus=delivered&To=%2B15551234567`,
+			url:    "https://hooks.example.com/webhooks/twilio",
+			secret: "conformance-of-twilio-1", other: "conformance-of-twilio-2", signature: "X-Twilio-Signature", spelling: base64Spelt,
+		},
+		"adyen": {
+			body: `{"live":"true","notificationItems":[{"NotificationRequestItem":{"pspReference":"1001","merchantAccountCode":"Example","merchantReference":"7","amount":{"value":2500,"currency":"EUR"},
+				"eventCode":"AUTHORISATION","eventDate":"2026-03-01T12:00:00+00:00","success":"true"}}]}`,
+			secret: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", other: "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+			signature: "hmacsignature", spelling: base64Spelt, id: `"1001"`,
+		},
+		"paypal": paypal(t),
+	}
+}
+
+// paypal signs with a certificate, which is made here as PayPal's own are named.
+func paypal(t *testing.T) sample {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "messageverificationcerts.sandbox.paypal.com"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	certificate, err := x509.ParseCertificate(raw)
+	require.NoError(t, err)
+	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	return sample{
+		body: `{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","create_time":"2026-03-01T12:00:00Z","resource":{"id":"1001","status":"COMPLETED","amount":{"currency_code":"EUR","value":"25.00"},
+			"custom_id":"7","create_time":"2026-03-01T12:00:00Z"}}`,
+		secret: "CONFORMANCE000001", other: "CONFORMANCE000002", signs: "CONFORMANCE000001\n" + string(private), certificate: certificate,
+		signature: "Paypal-Transmission-Sig", needs: []string{"Paypal-Transmission-Id", "Paypal-Transmission-Time", "Paypal-Cert-Url", "Paypal-Auth-Algo"},
+		spelling: base64Spelt, lasts: 3*24*time.Hour + source.Tolerance, id: `"1001"`,
+	}
+}
