@@ -158,9 +158,13 @@ func (v orderView) decisions(p *printer) {
 func (v orderView) people(p *printer) {
 	var rows [][]string
 	for _, n := range v.Notifications {
-		rows = append(rows, []string{n.Kind, n.Outcome, clockTime(n.At), n.Reason})
+		outcome, reason := n.Outcome, n.Reason
+		if n.Report != "" { // what became of it says more than that it was sent
+			outcome, reason = n.Report, n.ErrorCode
+		}
+		rows = append(rows, []string{n.Kind, n.Channel, outcome, clockTime(n.At), reason})
 	}
-	p.rows("Notifications", []string{"KIND", "OUTCOME", "AT", "REASON"}, rows)
+	p.rows("Notifications", []string{"KIND", "BY", "OUTCOME", "AT", "REASON"}, rows)
 	who := v.Personal
 	if who == nil {
 		return

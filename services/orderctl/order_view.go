@@ -91,11 +91,16 @@ type shipmentView struct {
 }
 
 type notificationView struct {
-	Kind    string    `json:"kind"`
-	Subject string    `json:"about,omitempty"`
-	Outcome string    `json:"outcome"`
-	Reason  string    `json:"reason,omitempty"`
-	At      time.Time `json:"at"`
+	Kind      string    `json:"kind"`
+	Channel   string    `json:"channel"`
+	Subject   string    `json:"about,omitempty"`
+	Outcome   string    `json:"outcome"`
+	Reason    string    `json:"reason,omitempty"`
+	Provider  string    `json:"provider,omitempty"`
+	MessageID string    `json:"message_id,omitempty"`
+	Report    string    `json:"report,omitempty"`
+	ErrorCode string    `json:"error_code,omitempty"`
+	At        time.Time `json:"at"`
 }
 
 type fraudView struct {
@@ -140,7 +145,9 @@ func viewOf(o *order.State) orderView {
 		Marks: marks(o), Money: moneyOf(o), Payments: paymentsOf(o), Lines: linesOf(o), Shipments: shipmentsOf(o), Fraud: fraudOf(o),
 	}
 	for _, n := range o.Notification.Sent {
-		v.Notifications = append(v.Notifications, notificationView{tail(n.Kind, "KIND_"), n.Subject, n.Outcome, n.Reason, n.At})
+		v.Notifications = append(v.Notifications, notificationView{
+			tail(n.Kind, "KIND_"), n.Channel, n.Subject, n.Outcome, n.Reason, n.Provider, n.ID, n.Report, n.ReportCode, n.At,
+		})
 	}
 	for _, h := range o.Order.Holds {
 		v.Holds = append(v.Holds, holdView{order.HoldName(h.Kind), h.Reason, h.Detail, h.Since, optional(h.Deadline)})

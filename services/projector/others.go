@@ -59,4 +59,18 @@ var notifications = children("notifications", "order_id", orderOf,
 	one("outcome", text, func(m order.Message) any { return m.Outcome }),
 	one("reason", text, func(m order.Message) any { return some(m.Reason) }),
 	one("told_at", instant, func(m order.Message) any { return when(m.At) }),
+	one("channel", text, func(m order.Message) any { return m.Channel }),
+	one("provider", text, func(m order.Message) any { return some(m.Provider) }),
+	one("message_id", text, func(m order.Message) any { return textID(m) }),
+	one("report", text, func(m order.Message) any { return some(m.Report) }),
+	one("error_code", text, func(m order.Message) any { return some(m.ReportCode) }),
+	one("reported_at", instant, func(m order.Message) any { return when(m.ReportedAt) }),
 )
+
+// textID is the provider's id of a text. That of a mail follows from its order, and stands in its event.
+func textID(m order.Message) any {
+	if m.Provider == "" {
+		return nil
+	}
+	return some(m.ID)
+}

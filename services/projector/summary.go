@@ -238,14 +238,26 @@ func elsewhereSummary(m *fulfillmentv1.ShipmentReported) string {
 
 func notificationSummary(m proto.Message) string {
 	switch m := m.(type) {
+	case *notificationv1.NotificationStarted:
+		return "Customer is being told: " + word(m.GetKind().String(), "KIND_") + through(m.GetChannel()) + ", attempt " + strconv.Itoa(int(m.GetAttempt()))
+	case *notificationv1.NotificationReported:
+		return "What told " + word(m.GetKind().String(), "KIND_") + through(m.GetChannel()) + " was " + m.GetOutcome() + prefixed(", error ", m.GetErrorCode())
 	case *notificationv1.NotificationSent:
-		return "Customer told: " + word(m.GetKind().String(), "KIND_") + through(m.GetChannel())
+		return "Customer told: " + word(m.GetKind().String(), "KIND_") + through(m.GetChannel()) + takenBy(m)
 	case *notificationv1.NotificationFailed:
 		return "Customer could not be told: " + word(m.GetKind().String(), "KIND_") + because(m.GetReason())
 	case *notificationv1.NotificationSuppressed:
 		return "Customer not told: " + word(m.GetKind().String(), "KIND_") + because(m.GetReason())
 	}
 	return ""
+}
+
+// takenBy is who took a text, and what he calls it.
+func takenBy(m *notificationv1.NotificationSent) string {
+	if m.GetProvider() == "" {
+		return ""
+	}
+	return with(m.GetProvider()) + " as " + m.GetMessageId()
 }
 
 // closed is a service's answer to a cancellation, or the end of its part.

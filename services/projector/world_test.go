@@ -212,6 +212,9 @@ func life(r *rand.Rand, name string) []say {
 		plain(&paymentv1.PaymentClaimed{Amount: usd(total), Provider: "shopify", ReportId: []byte("c")}),
 		plain(&paymentv1.PaymentFailed{Code: "card_declined", Movement: &paymentv1.Movement{Names: []string{"stripe:pi_x" + name}, Amount: usd(total), Witness: intakev1.Witness_WITNESS_PROVIDER, Provider: "stripe"}}),
 		plain(&notificationv1.NotificationFailed{Kind: notificationv1.Kind_KIND_SHIPPED, Channel: "email", Reason: "mailbox full", SubjectKey: shipment}),
+		plain(&notificationv1.NotificationStarted{Kind: notificationv1.Kind_KIND_SHIPPED, Channel: "sms", SubjectKey: shipment, Attempt: 1}),
+		plain(&notificationv1.NotificationSent{Kind: notificationv1.Kind_KIND_SHIPPED, Channel: "sms", SubjectKey: shipment, Provider: "twilio", MessageId: "SM" + name}),
+		plain(&notificationv1.NotificationReported{Kind: notificationv1.Kind_KIND_SHIPPED, Channel: "sms", SubjectKey: shipment, Provider: "twilio", MessageId: "SM" + name, Outcome: "undelivered", ErrorCode: "30003"}),
 	}
 	for _, s := range maybe {
 		if r.IntN(2) == 0 {
