@@ -40,6 +40,7 @@ var keys = []string{
 	"fulfillments", "line_items", "fee_lines", "shipping_lines", "quantity", "price", "subtotal", "total", "total_tax", "prices_include_tax", "date_paid_gmt", "meta_data", "transaction_id", "test", "historic", "payment", "dispute",
 	"refund", "provider", "movement_id", "tax_included", "on_hand", "sku", "location", "fulfilled_by", "scan_id", "tracking_number", "occurred_at", "timestamp", "type",
 	"order_id", "purchase_order_number", "buyer", "company", "orders", "paid", "payments", "refunds", "price_per", "shipment", "tracking_numbers", "product", "product_id", "line_id",
+	"tracking_company", "shipment_status", "available", "inventory_item_id", "location_id", "variants", "manage_stock", "stock_quantity",
 }
 
 // Scripts end here, and what they make does not grow beyond this.

@@ -100,6 +100,12 @@ func FuzzShopify(f *testing.F) {
 			return []string{"refunds/create", ""}
 		case strings.HasPrefix(file, "disputes"):
 			return []string{"disputes/update", ""}
+		case strings.HasPrefix(file, "fulfillments"):
+			return []string{"fulfillments/update", "inventory_levels/update", ""}
+		case strings.HasPrefix(file, "inventory_levels"):
+			return []string{"inventory_levels/update", "inventory_levels/disconnect", ""}
+		case strings.HasPrefix(file, "products"):
+			return []string{"products/update", "inventory_items/update", ""}
 		case file == "orders_create":
 			return []string{"orders/create", "orders/delete", "orders/paid", "orders/edited", "customers/redact", "products/update", ""}
 		}
@@ -133,6 +139,9 @@ func FuzzWooCommerce(f *testing.F) {
 	seeds(f, "woocommerce", func(file string) []string {
 		if file == "order_created" {
 			return []string{"order.created", "order.deleted", "order.restored", "coupon.created", ""}
+		}
+		if strings.HasPrefix(file, "product") {
+			return []string{"product.updated", "product.deleted", ""}
 		}
 		return []string{"order.updated"}
 	})

@@ -1,6 +1,7 @@
 package shopify
 
 import (
+	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -11,8 +12,8 @@ import (
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
 )
 
-// order reads an order resource: what was ordered, what is paid by the shop's books, what went back, and whether it is
-// cancelled. All of it is in every order topic, so one of them that is lost costs nothing.
+// order reads an order resource: what was ordered, what is paid by the shop's books, what went back, what the shop has
+// handed over itself, and whether it is cancelled. All of it is in every order topic, so one of them that is lost costs nothing.
 func (r *reader) order() {
 	var o order
 	if !r.decode(&o) {
@@ -34,6 +35,9 @@ func (r *reader) order() {
 	}
 	for i := range o.Refunds {
 		r.refunded(key, &o.Refunds[i], p.currency)
+	}
+	for i := range o.Fulfillments {
+		r.fulfilled(key, &o.Fulfillments[i], fmt.Sprintf("fulfillments[%d].", i))
 	}
 	if o.CancelledAt.String() != "" {
 		r.cancelled(key, r.when(o.CancelledAt, o.UpdatedAt), clean(o.CancelReason))

@@ -17,26 +17,36 @@ import (
 
 // kinds says which resource a topic's body is, for the topics that become facts.
 var kinds = map[string]func(*reader){
-	"orders/create":              (*reader).order,
-	"orders/updated":             (*reader).order,
-	"orders/paid":                (*reader).order,
-	"orders/cancelled":           (*reader).order,
-	"orders/fulfilled":           (*reader).order,
-	"orders/partially_fulfilled": (*reader).order,
-	"orders/delete":              (*reader).deleted,
-	"order_transactions/create":  (*reader).transaction,
-	"refunds/create":             (*reader).refund,
-	"disputes/create":            (*reader).dispute,
-	"disputes/update":            (*reader).dispute,
+	"orders/create":               (*reader).order,
+	"orders/updated":              (*reader).order,
+	"orders/paid":                 (*reader).order,
+	"orders/cancelled":            (*reader).order,
+	"orders/fulfilled":            (*reader).order,
+	"orders/partially_fulfilled":  (*reader).order,
+	"orders/delete":               (*reader).deleted,
+	"order_transactions/create":   (*reader).transaction,
+	"refunds/create":              (*reader).refund,
+	"disputes/create":             (*reader).dispute,
+	"disputes/update":             (*reader).dispute,
+	"fulfillments/create":         (*reader).fulfillment,
+	"fulfillments/update":         (*reader).fulfillment,
+	"inventory_levels/connect":    (*reader).level,
+	"inventory_levels/update":     (*reader).level,
+	"inventory_levels/disconnect": (*reader).disconnected,
+	"inventory_items/create":      (*reader).item,
+	"inventory_items/update":      (*reader).item,
+	"products/create":             (*reader).product,
+	"products/update":             (*reader).product,
 }
 
 // silent are topics, or what they begin with, that say nothing which an order does not say too, or nothing that we
-// follow: an edit is told again, whole, by orders/updated.
+// follow: an edit is told again, whole, by orders/updated, and what a carrier saw, with its tracking number, by
+// fulfillments/update; what is returned is told by its refund.
 var silent = []string{
 	"orders/edited", "orders/shopify_protect_eligibility_changed", "orders/risk_assessment_changed", "orders/link_requested",
-	"order_transactions/", "fulfillments/", "fulfillment_events/", "fulfillment_orders/", "fulfillment_holds/", "inventory_levels/", "inventory_items/",
+	"order_transactions/", "fulfillment_events/", "fulfillment_orders/", "fulfillment_holds/", "inventory_items/delete",
 	"inventory_shipments/", "inventory_transfers/", "returns/", "reverse_deliveries/", "reverse_fulfillment_orders/", "draft_orders/",
-	"products/", "product_listings/", "product_feeds/", "product_publications/", "variants/", "collections/", "collection_listings/",
+	"products/delete", "product_listings/", "product_feeds/", "product_publications/", "variants/", "collections/", "collection_listings/",
 	"collection_publications/", "customers/create", "customers/update", "customers/enable", "customers/disable", "customers/delete",
 	"customers/merge", "customers/purchasing_summary", "customer.", "customer_groups/", "customer_payment_methods/", "customer_account_settings/",
 	"customers_", "carts/", "checkouts/", "app/", "app_subscriptions/", "app_purchases_one_time/", "shop/update", "themes/", "locations/", "locales/",
@@ -132,6 +142,12 @@ func topic(r source.Request) string {
 		return "refunds/create"
 	case all("order_id", "evidence_due_by", "status"):
 		return "disputes/update"
+	case all("order_id", "tracking_numbers", "line_items"):
+		return "fulfillments/update"
+	case all("inventory_item_id", "location_id", "available"):
+		return "inventory_levels/update"
+	case all("title", "variants", "product_type"):
+		return "products/update"
 	}
 	return ""
 }

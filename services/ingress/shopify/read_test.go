@@ -65,6 +65,18 @@ func TestDeliveriesBecomeFacts(t *testing.T) {
 		}},
 		{"order_transactions_refund.json", "order_transactions/create", []string{refundOf29}},
 		{"refunds_create.json", "refunds/create", []string{refundOf29 + "did not fit"}},
+		{"fulfillments_update.json", "fulfillments/update", []string{ // the shop's own, in two parcels, of which Shopify has heard
+			`shipment created shopify/default/6131234567890123456 shopify:fulfillment:4567890123456789012 by dhl [JJD0001 JJD0002] 15430987654321098765:MUG-BLUE:1 15430987654321098767:COFFEE-1:1`,
+			`scan outfordelivery shopify/default/6131234567890123456 dhl JJD0001`,
+			`scan outfordelivery shopify/default/6131234567890123456 dhl JJD0002`,
+		}},
+		{"inventory_levels_update.json", "inventory_levels/update", []string{
+			`stock [item:shopify:default:271878346596884015] shopify:655441491: 6`,
+		}},
+		{"products_update.json", "products/update", []string{
+			`product MUG-BLUE "Tasse „Grüße“ 😀 - blau" [item:shopify:default:271878346596884015]`,
+			`product MUG-RED "Tasse „Grüße“ 😀 - rot" [item:shopify:default:271878346596884016]`,
+		}},
 		{"disputes_create.json", "disputes/create", []string{
 			`dispute opened shopify/default/450789469 USD 7304 shopify:dispute:285332461850802050: fraudulent`,
 		}},
@@ -168,7 +180,8 @@ func TestTheTopicIsNotBelieved(t *testing.T) {
 func TestWhatIsNoNewsOfAnOrder(t *testing.T) {
 	t.Parallel()
 	for topic, reason := range map[string]string{
-		"orders/edited": "", "fulfillments/create": "", "inventory_levels/update": "", "products/update": "", "customers/create": "", "draft_orders/create": "",
+		"orders/edited": "", "fulfillment_events/create": "", "products/delete": "", "products/update": "", "inventory_items/delete": "", "inventory_items/update": "",
+		"returns/request": "", "customers/create": "", "draft_orders/create": "", "fulfillments/create": source.NoReference, "inventory_levels/update": source.MissingField,
 		"customers/redact": source.UnknownTopic, "shop/redact": source.UnknownTopic, "customers/data_request": source.UnknownTopic,
 		"app/uninstalled": source.UnknownTopic, "orders/teleported": source.UnknownTopic, "nonsense": source.UnknownTopic,
 	} {
@@ -199,10 +212,12 @@ func TestOrdersThatAreOdd(t *testing.T) {
 			[]string{ok, `  2 2 × A "A" at USD 1000 − 0, tax 0, us`, `  total USD 2000: goods 0 − 0, shipping 0, tax 0 included false`}},
 		{"removed by a refund, current quantity not told", order(`"total_price":"20.00","current_total_price":"10.00","refunds":[{"refund_line_items":[{"line_item_id":2,"quantity":1}]}],`, `"quantity":2`),
 			[]string{ok, `  2 1 × A "A" at USD 1000 − 0, tax 0, us`, `  total USD 1000: goods 0 − 0, shipping 0, tax 0 included false`}},
-		{"sold and handed over at the till", order(`"total_price":"10.00","fulfillments":[{"status":"success","created_at":"2026-11-25T10:00:02Z","line_items":[{"id":2}]}],`, `"quantity":1,"fulfillment_status":"fulfilled"`),
-			[]string{ok, `  2 1 × A "A" at USD 1000 − 0, tax 0, channel`, `  total USD 1000: goods 0 − 0, shipping 0, tax 0 included false`}},
-		{"marked as fulfilled later, as when our parcel left", order(`"total_price":"10.00","fulfillments":[{"status":"success","created_at":"2026-11-25T11:00:00Z","line_items":[{"id":2}]}],`, `"quantity":1,"fulfillment_status":"fulfilled"`),
-			[]string{ok, `  2 1 × A "A" at USD 1000 − 0, tax 0, us`, `  total USD 1000: goods 0 − 0, shipping 0, tax 0 included false`}},
+		{"sold and handed over at the till", order(`"total_price":"10.00","fulfillments":[{"id":7,"status":"success","created_at":"2026-11-25T10:00:02Z","line_items":[{"id":2,"sku":"A","quantity":1}]}],`, `"quantity":1,"fulfillment_status":"fulfilled"`),
+			[]string{ok, `  2 1 × A "A" at USD 1000 − 0, tax 0, channel`, `  total USD 1000: goods 0 − 0, shipping 0, tax 0 included false`, `shipment created shopify/default/1 shopify:fulfillment:7 by  [] 2:A:1`}},
+		{"marked as fulfilled later, as when our parcel left", order(`"total_price":"10.00","fulfillments":[{"id":7,"status":"success","created_at":"2026-11-25T11:00:00Z","tracking_company":"UPS","tracking_number":"1z 7","line_items":[{"id":2,"sku":"A","quantity":1}]}],`, `"quantity":1,"fulfillment_status":"fulfilled"`),
+			[]string{ok, `  2 1 × A "A" at USD 1000 − 0, tax 0, us`, `  total USD 1000: goods 0 − 0, shipping 0, tax 0 included false`, `shipment created shopify/default/1 shopify:fulfillment:7 by ups [1Z7] 2:A:1`}},
+		{"a fulfillment that cannot be read", order(`"total_price":"10.00","fulfillments":[{"id":7,"status":"success","line_items":[{"id":2}]}],`, `"quantity":1`),
+			[]string{ok, `  2 1 × A "A" at USD 1000 − 0, tax 0, us`, `  total USD 1000: goods 0 − 0, shipping 0, tax 0 included false`, "quarantine bad_value: fulfillments[0].line_items[0].quantity is not a whole number"}},
 		{"a tip that is a line of its own", order(`"total_price":"10.00","total_tip_received":"10.00",`, `"quantity":1,"requires_shipping":false,"tip_payment_gateway":"shopify_payments"`),
 			[]string{ok, `  2 1 × A "A" at USD 1000 − 0, tax 0, nobody`, `  total USD 1000: goods 0 − 0, shipping 0, tax 0 included false`}},
 		{"duties", order(`"total_price":"13.00","current_total_duties_set":{"shop_money":{"amount":"3.00","currency_code":"USD"}},`, `"quantity":1`),

@@ -1,6 +1,6 @@
 // Package shopify reads webhooks of Shopify (https://shopify.dev/docs/apps/build/webhooks).
 //
-// A body is the bare resource: an order, a transaction, a refund, a dispute. Only the body is signed, so the topic's
+// A body is the bare resource: an order, a transaction, a refund, a dispute, a fulfillment, a product, a stock level. Only the body is signed, so the topic's
 // header is only taken for what kind of resource the body is; what the resource says decides. A repeated order under
 // the topic orders/cancelled cancels nothing unless the order in it is cancelled.
 //
@@ -10,6 +10,7 @@
 //	totals.go       its sums            purse.go        amounts, in the currency that the customer pays in
 //	transaction.go  payments and refunds, and their names
 //	dispute.go      disputes            person.go       customer and addresses
+//	fulfillment.go  what the shop ships itself           goods.go  products and what is left of them
 package shopify
 
 import (

@@ -52,6 +52,23 @@ func tellFact(f *intakev1.Fact) []string {
 	case *intakev1.Fact_DisputeReported:
 		p := b.DisputeReported
 		return []string{fmt.Sprintf("dispute %s %s %s %s: %s", short(p.GetStep()), of, minor(p.GetAmount()), p.GetDisputeId(), p.GetReason())}
+	case *intakev1.Fact_ShipmentReported:
+		s := b.ShipmentReported
+		line := fmt.Sprintf("shipment %s %s %s by %s %v", short(s.GetStep()), of, s.GetShipmentId(), s.GetCarrier(), s.GetTrackingNumbers())
+		for _, l := range s.GetLines() {
+			line += fmt.Sprintf(" %s:%s:%d", l.GetLineId(), l.GetSku(), l.GetQuantity())
+		}
+		return []string{line}
+	case *intakev1.Fact_ScanReported:
+		s := b.ScanReported
+		step := strings.ReplaceAll(strings.TrimPrefix(s.GetStep().String(), "SCAN_STEP_"), "_", "")
+		return []string{fmt.Sprintf("scan %s %s %s %s", strings.ToLower(step), of, s.GetCarrier(), s.GetTrackingNumber())}
+	case *intakev1.Fact_StockReported:
+		s := b.StockReported
+		return []string{fmt.Sprintf("stock %v %s: %d", f.GetReferences(), s.GetLocation(), s.GetOnHand())}
+	case *intakev1.Fact_ProductReported:
+		p := b.ProductReported
+		return []string{fmt.Sprintf("product %s %q %v", p.GetSku(), p.GetTitle(), f.GetReferences())}
 	}
 	return []string{"something else"}
 }

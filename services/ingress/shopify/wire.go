@@ -118,9 +118,43 @@ type shippingLine struct {
 }
 
 type fulfillment struct {
+	ID        text   `json:"id"`
+	OrderID   text   `json:"order_id"`
 	Status    text   `json:"status"`
+	Shipment  text   `json:"shipment_status"`
 	CreatedAt text   `json:"created_at"`
+	UpdatedAt text   `json:"updated_at"`
+	Company   text   `json:"tracking_company"`
+	Number    text   `json:"tracking_number"`
+	Numbers   []text `json:"tracking_numbers"`
 	Lines     []line `json:"line_items"`
+}
+
+type level struct {
+	ItemID     text `json:"inventory_item_id"`
+	LocationID text `json:"location_id"`
+	Available  text `json:"available"`
+	UpdatedAt  text `json:"updated_at"`
+}
+
+type product struct {
+	Title     text      `json:"title"`
+	CreatedAt text      `json:"created_at"`
+	UpdatedAt text      `json:"updated_at"`
+	Variants  []variant `json:"variants"`
+}
+
+type variant struct {
+	SKU    text `json:"sku"`
+	Title  text `json:"title"`
+	ItemID text `json:"inventory_item_id"`
+}
+
+type item struct {
+	ID        text `json:"id"`
+	SKU       text `json:"sku"`
+	CreatedAt text `json:"created_at"`
+	UpdatedAt text `json:"updated_at"`
 }
 
 type refund struct {

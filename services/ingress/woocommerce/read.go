@@ -16,15 +16,17 @@ import (
 
 // kinds says which resource a topic's body is, for the topics that become facts.
 var kinds = map[string]func(*reader){
-	"order.created":  (*reader).order,
-	"order.updated":  (*reader).order,
-	"order.restored": (*reader).order,
-	"order.deleted":  (*reader).deleted,
+	"order.created":    (*reader).order,
+	"order.updated":    (*reader).order,
+	"order.restored":   (*reader).order,
+	"order.deleted":    (*reader).deleted,
+	"product.created":  (*reader).product,
+	"product.updated":  (*reader).product,
+	"product.restored": (*reader).product,
 }
 
-// silent are what topics begin with that say nothing which we follow. A product's stock_quantity among it: the shop has
-// taken open orders off it already, so that it is no count of what is on hand.
-var silent = []string{"product.", "customer.", "coupon."}
+// silent are what topics begin with that say nothing which we follow.
+var silent = []string{"product.deleted", "customer.", "coupon."}
 
 // reader reads one delivery.
 type reader struct {

@@ -51,7 +51,7 @@ func TestDeliveriesBecomeFacts(t *testing.T) {
 			`  total USD 500: goods 500 − 0, shipping 0, tax 0 included false`,
 			`cancelled woocommerce/default/7305: cancelled`,
 		}},
-		{"product_updated.json", "product.updated", []string{}},
+		{"product_updated.json", "product.updated", []string{`stock MUG-BLUE woocommerce:default: 17`}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			t.Parallel()
@@ -137,6 +137,26 @@ func TestOrdersThatAreOdd(t *testing.T) {
 					assert.NoError(t, addsUp(d))
 				}
 			}
+		})
+	}
+}
+
+func TestProducts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ body, want string }{
+		"a variation":                     {`{"id":10,"parent_id":9,"type":"variation","sku":"MUG-R","manage_stock":true,"stock_quantity":-2}`, "stock MUG-R woocommerce:default: -2"},
+		"counted by its parent":           {`{"id":10,"parent_id":9,"sku":"MUG-R","manage_stock":"parent","stock_quantity":5}`, ""},
+		"not counted":                     {`{"id":10,"sku":"MUG","manage_stock":false,"stock_quantity":null}`, ""},
+		"no SKU that an order could name": {`{"id":10,"sku":"","manage_stock":true,"stock_quantity":5}`, ""},
+		"half of one":                     {`{"id":10,"sku":"MUG","manage_stock":true,"stock_quantity":0.5}`, "quarantine bad_value: stock_quantity is not a whole number"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := []string{c.want}
+			if c.want == "" {
+				want = []string{}
+			}
+			assert.Equal(t, want, story(deliver(t, "product.restored", []byte(c.body))))
 		})
 	}
 }

@@ -24,7 +24,7 @@ func TestPublishedExamplesAreAccepted(t *testing.T) {
 	if len(files) == 0 {
 		t.Skip("the published examples are not here: " + published)
 	}
-	// What each tells: the order, that it is paid, and what went back. The product counts no stock.
+	// What each tells: the order, that it is paid, and what went back. The product counts no stock of its own.
 	tells := map[string]int{
 		"order.created.json": 2, "order.created.other.json": 3, "order.updated.completed.json": 2, "order.trashed.json": 2, "product.updated.json": 0,
 	}

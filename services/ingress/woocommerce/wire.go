@@ -52,6 +52,14 @@ type line struct {
 	TotalTax    text `json:"total_tax"`
 }
 
+type product struct {
+	SKU         text `json:"sku"`
+	ManageStock text `json:"manage_stock"`
+	Stock       text `json:"stock_quantity"`
+	CreatedGMT  text `json:"date_created_gmt"`
+	ModifiedGMT text `json:"date_modified_gmt"`
+}
+
 type refund struct {
 	ID     text `json:"id"`
 	Reason text `json:"reason"`

@@ -8,6 +8,7 @@
 //	read.go         topics                              wire.go     the parts of the resources that we need
 //	order.go        an order                            lines.go    its lines, fees and sums
 //	payment.go      what is paid and what went back     person.go   customer and addresses
+//	product.go      what is left of a product
 package woocommerce
 
 import (
