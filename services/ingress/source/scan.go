@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
@@ -103,14 +104,14 @@ func (s Scan) id() string {
 	return BodyID([]byte(strings.Join([]string{s.Step.String(), minute, s.Place.key()}, "\x00")))
 }
 
-// key is the place as all spell it.
+// key is the place as all spell it: some know small letters and accents, others do not.
 func (p Place) key() string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToUpper(r)
 		}
 		return -1
-	}, cmp.Or(p.City, p.Postcode, p.Region))
+	}, norm.NFKD.String(cmp.Or(p.City, p.Postcode, p.Region)))
 }
 
 // wordsMost is how much of a carrier's words is kept.

@@ -36,6 +36,7 @@ func TestWhoeverTellsItItIsOneScan(t *testing.T) {
 		"seconds":                func(s *Scan) { s.At = timestamppb.New(afternoon.Add(59 * time.Second)) },
 		"another zone":           func(s *Scan) { s.At = timestamppb.New(afternoon.In(time.FixedZone("", -3600))) },
 		"letters":                func(s *Scan) { s.Place.City = "SOUTH SAN FRANCISCO" },
+		"accents":                func(s *Scan) { s.Place.City = "Söuth San Francisco" },
 		"punctuation":            func(s *Scan) { s.Place.City = " South-San Francisco." },
 		"no country":             func(s *Scan) { s.Place.Country, s.Place.Region, s.Place.Postcode = "", "", "" },
 		"another code and words": func(s *Scan) { s.Code, s.Words = "", "arrived_at_facility" },
