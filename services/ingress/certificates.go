@@ -164,6 +164,17 @@ func (h *handler) certify(ctx context.Context, a account, r *source.Request) (re
 	return nil, err
 }
 
+// Certificate is what a request names, fetched and verified as the ingress does it, for sources that sign so; nil for the
+// others. An error that is a *source.Refused says that it is not to be trusted.
+func Certificate(ctx context.Context, s source.Source, r source.Request, a source.Account) (*x509.Certificate, error) {
+	h := &handler{certificates: newCertificates(nil, time.Now)}
+	refused, err := h.certify(ctx, account{s, a}, &r)
+	if refused != nil {
+		return nil, refused
+	}
+	return r.Certificate, err
+}
+
 // certificateURL asks the source. One that panics has found none.
 func certificateURL(c source.Certified, r source.Request, a source.Account) (at string, err error) {
 	defer func() {

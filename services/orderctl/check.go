@@ -2,10 +2,14 @@ package orderctl
 
 import (
 	"bytes"
+	"context"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +22,7 @@ import (
 type checking struct {
 	secrets, headers []string
 	account, at, url string
+	certificate      string
 }
 
 func checkCommand() *cobra.Command {
@@ -39,6 +44,7 @@ body exactly as it was sent, or "-". The exit status is 0 if it would be accepte
 	c.Flags().StringVar(&f.account, "account", "default", "account whose secret is looked up if none is given")
 	c.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "header of the request, as 'Name: value'; may be given several times")
 	c.Flags().StringVar(&f.url, "url", "", "URL that the provider called, where it signs that (twilio)")
+	c.Flags().StringVar(&f.certificate, "cert", "", "PEM file with the certificate that signed, where providers name one; it is trusted as it is. Without it, it is fetched and verified (paypal, amazon)")
 	c.Flags().StringVar(&f.at, "at", "", "TIME when it was received; now if it is not told")
 	return c
 }
@@ -72,13 +78,42 @@ func check(c *cobra.Command, f checking, file string) error {
 	if a.Secrets, err = secretsFor(c, s, f.account, f.secrets); err != nil {
 		return err
 	}
-	if err = usable(s, a.Secrets); err != nil {
+	if err := usable(s, a.Secrets); err != nil {
 		return err
 	}
 	if r.Body, err = payload(c, file); err != nil {
 		return err
 	}
+	switch v, err := certified(c.Context(), s, &r, a, f.certificate); {
+	case err != nil:
+		return err
+	case v != nil:
+		return verdictOut(c, *v)
+	}
 	return verdictOut(c, judge(s, r, a))
+}
+
+// certified finds the certificate that signed, for sources that name one: what stands in a file, or where the request says.
+func certified(ctx context.Context, s source.Source, r *source.Request, a source.Account, file string) (*verdict, error) {
+	var refused *source.Refused
+	var err error
+	if file == "" {
+		r.Certificate, err = ingress.Certificate(ctx, s, *r, a)
+	} else {
+		var data []byte
+		if data, err = os.ReadFile(file); err != nil {
+			return nil, err
+		}
+		block, _ := pem.Decode(data)
+		if block == nil {
+			return nil, fmt.Errorf("%s holds no certificate in PEM", file)
+		}
+		r.Certificate, err = x509.ParseCertificate(block.Bytes)
+	}
+	if errors.As(err, &refused) {
+		return &verdict{Code: string(refused.Code), Why: refused.Detail}, nil
+	}
+	return nil, err
 }
 
 // judge does what the ingress does, and then looks for what usually goes wrong.

@@ -1,7 +1,13 @@
 package orderctl
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +22,8 @@ import (
 const (
 	checkoutSecret = "whsec_b3JkZXJmbG93LXRlc3Qtc2VjcmV0LW51bWJlci1vbmU="
 	otherSecret    = "whsec_b3JkZXJmbG93LXRlc3Qtc2VjcmV0LW51bWJlci10d28="
+	adyenKey       = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+	paypalWebhook  = "1JE50Z90C7278043W"
 	anOrder        = `{"type": "order.created", "timestamp": "2026-03-01T12:00:00Z", "data": {"order_number": 820982911946154508, "currency": "KWD",
  "items": [{"sku": "MUG", "quantity": 2, "price": 12.5}], "shipping": "0.125"}}`
 )
@@ -74,10 +82,24 @@ func TestNormalizeSaysWhyItWouldBeQuarantined(t *testing.T) {
 func TestWhatSignSignsCheckAccepts(t *testing.T) {
 	t.Parallel()
 	file := written(t, anOrder)
+	key, cert := paypalCertificate(t)
+	type half struct {
+		signs, checks, other string
+		toSign, toCheck      []string
+	}
+	halves := map[string]half{
+		"adyen":  {signs: adyenKey, checks: adyenKey, other: strings.ReplaceAll(adyenKey, "0", "1")},
+		"paypal": {signs: paypalWebhook + "\n" + key, checks: paypalWebhook, other: "9XL90610J3647323C", toCheck: []string{"--cert", cert}},
+		"twilio": {checkoutSecret, checkoutSecret, otherSecret, []string{"--url", anyURL([]byte(anOrder))}, []string{"--url", anyURL([]byte(anOrder))}},
+	}
 	for _, source := range sourceNames() {
-		signed := webhook(t, "", "sign", "--source", source, "--secret", checkoutSecret, file)
+		h, special := halves[source]
+		if !special {
+			h = half{signs: checkoutSecret, checks: checkoutSecret, other: otherSecret}
+		}
+		signed := webhook(t, "", append([]string{"sign", "--source", source, "--secret", h.signs, file}, h.toSign...)...)
 		require.Equal(t, 0, signed.code, signed.said)
-		args := []string{"check", "--source", source, "--secret", otherSecret, "--secret", checkoutSecret}
+		args := append([]string{"check", "--source", source, "--secret", h.other, "--secret", h.checks}, h.toCheck...)
 		for line := range strings.Lines(signed.out) {
 			args = append(args, "-H", strings.TrimSpace(line))
 		}
@@ -85,6 +107,37 @@ func TestWhatSignSignsCheckAccepts(t *testing.T) {
 		assert.Equal(t, 0, r.code, source+": "+r.out+r.said)
 		assert.True(t, strings.HasPrefix(r.out, "accepted"), r.out)
 	}
+}
+
+// paypalCertificate is a private key in PEM, and a file with a certificate of PayPal's sandbox for it.
+func paypalCertificate(t *testing.T) (private, file string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "messageverificationcerts.sandbox.paypal.com"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	private = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	return private, written(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+}
+
+// Where a certificate would be fetched from is looked at first.
+func TestACertificateFromElsewhereIsNotFetched(t *testing.T) {
+	t.Parallel()
+	r := webhook(t, "", "check", "--source", "paypal", "--secret", paypalWebhook, "-H", "PAYPAL-CERT-URL: https://192.0.2.1/cert.pem", written(t, anOrder))
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.out, "names no certificate at a host of PayPal's")
+}
+
+func TestPayloadsOfEverySourceAreReadWithoutASecret(t *testing.T) {
+	t.Parallel()
+	for _, source := range sourceNames() {
+		r := webhook(t, "[]", "normalize", "--source", source, "-")
+		assert.Contains(t, r.out, `"facts": []`, "%s: %s", source, r.said)
+	}
+	r := webhook(t, `{"event_type":"PAYMENT.CAPTURE.COMPLETED","resource":{"id":"C1","custom_id":"1001","amount":{"value":"1500","currency_code":"HUF"}}}`, "normalize", "--source", "paypal", "-")
+	assert.Equal(t, 0, r.code, r.said)
+	assert.Contains(t, r.out, `"1500.00"`)
 }
 
 // Who signs with a private key is checked with the public one, and a public one signs nothing.
