@@ -15,4 +15,6 @@
 //	handle.go     one request
 //	delivery.go   from what was read to the message
 //	sources.go    the list of sources; each is a package beside this one, and package source says what a source is
+//
+// README.md says how to add one, and package conformance holds what is true of all of them.
 package ingress
