@@ -17,9 +17,6 @@ import (
 	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
 )
 
-// channelEmail is the one channel that there is.
-const channelEmail = "email"
-
 // message is one thing to tell. Subject tells several of a kind apart: a parcel, a sum that was given back.
 type message struct {
 	Kind    notificationv1.Kind
@@ -54,10 +51,15 @@ const (
 	timerAgain = "send_again"
 )
 
-// Decide looks at the order as a whole, whatever the trigger: messages are due or they are not.
-func (r Rules) Decide(o *order.State, _ reactor.Trigger, now time.Time) (reactor.Decision, error) {
+// Decide takes what a provider tells of a message, and looks at the order as a whole, whatever the trigger: messages
+// are due or they are not.
+func (r Rules) Decide(o *order.State, t reactor.Trigger, now time.Time) (reactor.Decision, error) {
 	var d reactor.Decision
+	if t.Kind == reactor.Fact {
+		reported(&d, o, t.Fact)
+	}
 	r.tell(&d, o, now)
+	r.text(&d, o, now)
 	return d, nil
 }
 
@@ -192,29 +194,39 @@ func refundTold(o *order.State) int64 {
 	return told
 }
 
-// Record says what the answer of the channel means, and asks for what is due next. A failure that passes is tried again
-// after as long as the order has been waiting by then, so that the pauses double; there is no last time.
+// Record says what the answer of a channel means, and asks for what is due next there.
 func (r Rules) Record(o *order.State, q reactor.Request, got any, err error, now time.Time) (reactor.Decision, error) {
 	var d reactor.Decision
-	m, ok := q.(message)
-	if !ok {
+	switch q := q.(type) {
+	case message:
+		r.mailed(&d, o, q, got, err, now)
+	case sms:
+		r.texted(&d, o, q, got, err, now)
+	case smsTrace:
+		r.traced(&d, o, sms(q), got, now)
+	default:
 		return d, fmt.Errorf("notifier makes no calls like %q", q.Key())
 	}
+	return d, nil
+}
+
+// mailed says it of a mail. A failure that passes is tried again after as long as the order has been waiting by then, so
+// that the pauses double; there is no last time.
+func (r Rules) mailed(d *reactor.Decision, o *order.State, m message, got any, err error, now time.Time) {
 	a, answered := got.(answer)
 	switch {
 	case o.Notification.Told(m.Kind, m.Subject): // by another replica, in the same moment
 	case err == nil && answered && a.Silent != "":
-		emit(&d, now, &notificationv1.NotificationSuppressed{Kind: m.Kind, Reason: a.Silent, SubjectKey: m.Subject})
+		emit(d, now, &notificationv1.NotificationSuppressed{Kind: m.Kind, Reason: a.Silent, SubjectKey: m.Subject})
 	case err == nil && answered:
-		emit(&d, now, &notificationv1.NotificationSent{Kind: m.Kind, Channel: channelEmail, MessageId: a.MessageID, SubjectKey: m.Subject})
+		emit(d, now, &notificationv1.NotificationSent{Kind: m.Kind, Channel: order.ChannelEmail, MessageId: a.MessageID, SubjectKey: m.Subject})
 	case fault.KindOf(err) == fault.Rejected:
-		emit(&d, now, &notificationv1.NotificationFailed{Kind: m.Kind, Channel: channelEmail, Reason: err.Error(), SubjectKey: m.Subject})
+		emit(d, now, &notificationv1.NotificationFailed{Kind: m.Kind, Channel: order.ChannelEmail, Reason: err.Error(), SubjectKey: m.Subject})
 	default:
 		d.Timers = append(d.Timers, reactor.Timer{Kind: timerAgain, At: now.Add(againAfter(o, now))})
-		return d, nil
+		return
 	}
-	r.tell(&d, o.With(event.Notification, d.Events...), now)
-	return d, nil
+	r.tell(d, o.With(event.Notification, d.Events...), now)
 }
 
 // Pauses between attempts to send.

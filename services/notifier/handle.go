@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/mail"
 	"strings"
+	"time"
 
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/event"
@@ -37,6 +38,14 @@ type channel interface {
 	send(ctx context.Context, m outgoing) error
 }
 
+// texter hands texts to a provider who sends them. Errors are as those of a channel.
+type texter interface {
+	// text hands a text over and returns the provider's id of it. The provider knows no repeat.
+	text(ctx context.Context, to, body string) (id string, err error)
+	// sent finds a text that was taken; empty if there is none.
+	sent(ctx context.Context, to, body string) (id string, err error)
+}
+
 // outgoing is a mail that is ready to be sent.
 type outgoing struct {
 	ID      string // Message-ID, without its brackets
@@ -57,11 +66,13 @@ type handler struct {
 	words   words
 	vault   opener
 	channel channel
+	texter  texter // nil: nobody sends texts
+	clock   func() time.Time
 }
 
 func (h *handler) spec() reactor.Spec {
 	return reactor.Spec{
-		Service: service, Owns: event.Notification, Rings: rings, Decide: h.config.Decide,
+		Service: service, Owns: event.Notification, Facts: bus.OwnerNotification, Rings: rings, Decide: h.config.Decide,
 		Calls: &reactor.Calls{Workers: h.config.SMTPConnections, Do: h.do, Record: h.config.Record},
 		// A mail leaves no intent and a mail server knows no key, so two replicas that hear two bells of one order at once
 		// would both send what is due. One is served, and it knows what it has under way.
@@ -69,12 +80,67 @@ func (h *handler) spec() reactor.Spec {
 	}
 }
 
-// do sends one message. Who it is for is known here and nowhere else.
+// do makes one call. Who a message is for is known here and nowhere else.
 func (h *handler) do(ctx context.Context, o *order.State, q reactor.Request) (any, error) {
-	m, ok := q.(message)
-	if !ok {
-		return nil, fmt.Errorf("notifier makes no calls like %q", q.Key())
+	switch q := q.(type) {
+	case message:
+		return h.doMail(ctx, o, q)
+	case sms:
+		if h.clock().Add(h.config.SMSTimeout).After(q.Until) {
+			return nil, fault.New(fault.Transient, "it waited so long for a free place that its answer would come too late")
+		}
+		return h.doText(ctx, o, q.message, h.hand)
+	case smsTrace:
+		return h.doText(ctx, o, q.message, h.find)
 	}
+	return nil, fmt.Errorf("notifier makes no calls like %q", q.Key())
+}
+
+// doText lets something be done with a text, which says the same whenever it is worked out.
+func (h *handler) doText(ctx context.Context, o *order.State, m message, do func(ctx context.Context, to, body string) (any, error)) (any, error) {
+	person, erased, err := h.vault.Open(ctx, o.ID, o.Order.Sealed)
+	switch {
+	case err != nil:
+		return nil, err
+	case erased:
+		return silence(silentErased), nil
+	case h.texter == nil:
+		return nil, fault.New(fault.Transient, "nobody sends texts")
+	}
+	to := numberOf(person)
+	if to == "" {
+		return silence(silentNoNumber), nil
+	}
+	l := letterOf(o, m)
+	l.Shop = clean(h.config.Shop, 60)
+	body, err := h.words.brief(m.Kind, l)
+	if err != nil {
+		return nil, err
+	}
+	return do(ctx, to, body)
+}
+
+func (h *handler) hand(ctx context.Context, to, body string) (any, error) {
+	id, err := h.texter.text(ctx, to, body)
+	if err != nil {
+		return nil, err
+	}
+	return handed{id}, nil
+}
+
+func (h *handler) find(ctx context.Context, to, body string) (any, error) {
+	id, err := h.texter.sent(ctx, to, body)
+	switch {
+	case err != nil:
+		return nil, err
+	case id == "":
+		return lost{}, nil
+	}
+	return handed{id}, nil
+}
+
+// doMail sends one mail.
+func (h *handler) doMail(ctx context.Context, o *order.State, m message) (any, error) {
 	person, erased, err := h.vault.Open(ctx, o.ID, o.Order.Sealed)
 	switch {
 	case err != nil:

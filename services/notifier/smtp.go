@@ -89,11 +89,10 @@ type mailer struct {
 	replyTo *mail.Address
 	clock   func() time.Time
 	keep    int
+	rest    *rest
 
-	mu        sync.Mutex
-	idle      []*smtp.Client
-	failures  int       // in a row, of the server itself
-	restUntil time.Time // the server is left alone until then
+	mu   sync.Mutex
+	idle []*smtp.Client
 }
 
 func newMailer(config Config, clock func() time.Time) (*mailer, error) {
@@ -112,7 +111,7 @@ func newMailer(config Config, clock func() time.Time) (*mailer, error) {
 	if from.Name == "" {
 		from.Name = config.Shop
 	}
-	m := &mailer{client: client, from: *from, clock: clock, keep: config.SMTPConnections}
+	m := &mailer{client: client, from: *from, clock: clock, keep: config.SMTPConnections, rest: &rest{clock: clock}}
 	if config.ReplyTo != "" {
 		if m.replyTo, err = mail.ParseAddress(config.ReplyTo); err != nil {
 			return nil, fmt.Errorf("MAIL_REPLY_TO: %w", err)
@@ -133,7 +132,7 @@ func (m *mailer) send(ctx context.Context, o outgoing) error {
 		err = m.client.SendWithSMTPClient(conn, msg)
 		if err == nil || msg.IsDelivered() {
 			m.release(conn, err == nil)
-			m.served(true)
+			m.rest.served(true)
 			return nil
 		}
 		var failed *gomail.SendError
@@ -170,14 +169,13 @@ func (m *mailer) connect(ctx context.Context) (conn *smtp.Client, kept bool, err
 		m.mu.Unlock()
 		return conn, true, nil
 	}
-	resting := m.clock().Before(m.restUntil)
 	m.mu.Unlock()
-	if resting {
+	if m.rest.on() {
 		return nil, false, fault.New(fault.Transient, "the mail server did not answer a moment ago and is left alone for now")
 	}
 	conn, err = m.client.DialToSMTPClientWithContext(ctx)
 	if err != nil {
-		m.served(false)
+		m.rest.served(false)
 		return nil, false, fault.New(fault.Transient, "connect to the mail server: %s", harmless(err))
 	}
 	return conn, false, nil
@@ -215,7 +213,7 @@ func (m *mailer) hangUp(conn *smtp.Client) {
 func (m *mailer) failed(conn *smtp.Client, e *gomail.SendError) error {
 	if e == nil || e.ErrorCode() == 0 {
 		_ = conn.Close()
-		m.served(false)
+		m.rest.served(false)
 		return fault.New(fault.Transient, "the connection to the mail server broke")
 	}
 	code := strconv.Itoa(e.ErrorCode())
@@ -226,32 +224,14 @@ func (m *mailer) failed(conn *smtp.Client, e *gomail.SendError) error {
 	m.release(conn, e.Reason == gomail.ErrSMTPRcptTo)
 	switch {
 	case about && e.ErrorCode() >= 500:
-		m.served(true)
+		m.rest.served(true)
 		return fault.New(fault.Rejected, "smtp %s", code)
 	case about:
-		m.served(true)
+		m.rest.served(true)
 		return fault.New(fault.Transient, "the mail server puts it off: %s", code)
 	}
-	m.served(false)
+	m.rest.served(false)
 	return fault.New(fault.Transient, "the mail server takes nothing from us: %s", code)
-}
-
-// How long a server that fails is left alone: it grows with every failure in a row.
-const (
-	restFirst = 500 * time.Millisecond
-	restMost  = 30 * time.Second
-)
-
-// served notes whether the server itself was there for us. Where it was not, the next mails do not each wait for it.
-func (m *mailer) served(ok bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if ok {
-		m.failures, m.restUntil = 0, time.Time{}
-		return
-	}
-	m.restUntil = m.clock().Add(min(restFirst<<min(m.failures, 10), restMost))
-	m.failures++
 }
 
 // close says goodbye on the connections that were kept.

@@ -3,6 +3,7 @@ package notifier
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/orderflow/orderflow/pkg/reactor"
 )
@@ -17,7 +18,7 @@ type Opener = opener
 
 // Spec is the notifier as the loop runs it, with whoever carries its mails instead of a mail server.
 func Spec(c Config, seals Opener, carry Carry) reactor.Spec {
-	return (&handler{config: c, words: onceWords(), vault: seals, channel: carry}).spec()
+	return (&handler{config: c, words: onceWords(), vault: seals, channel: carry, clock: time.Now}).spec()
 }
 
 // onceWords reads the templates once, for whoever makes many of these.
