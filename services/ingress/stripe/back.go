@@ -66,7 +66,7 @@ func (x *reading) single(r *refund, ids []string, m metadata, currency source.Sc
 	}
 	ids = append([]string{string(r.PaymentIntent), string(r.Charge)}, ids...)
 	x.refunded(&intakev1.RefundReported{
-		Step: x.refundStep(r.Status.String()), RefundId: id[0], Reason: source.Clean(r.Reason.String(), keep),
+		Step: x.refundStep(r.Status.String()), RefundId: id[0], Reason: source.Clean(first(r.FailureReason, r.Reason).String(), keep),
 	}, ids, m, r.Amount, first(r.Currency, currency))
 }
 

@@ -2,6 +2,7 @@ package stripe
 
 import (
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -12,6 +13,7 @@ import (
 
 // reading is one event on its way to facts.
 type reading struct {
+	account string
 	shop    source.ShopKey
 	event   event
 	at      *timestamppb.Timestamp
@@ -57,7 +59,7 @@ var types = map[string]func(*reading){
 
 // Read says what a verified event tells. Its version is not looked at: what counts is whether the fields are there.
 func (Source) Read(r source.Request, a source.Account) source.Reading {
-	x := &reading{shop: a.Shop}
+	x := &reading{account: a.Name, shop: a.Shop}
 	readable := x.trouble.Unreadable(source.Decode(r.Body, &x.event))
 	out := source.Reading{
 		Topic: x.event.Type.String(), DeliveryID: x.event.ID.String(), Test: x.event.Livemode == "false",
@@ -84,6 +86,10 @@ func (x *reading) read(topic string) {
 	}
 	tell, known := types[topic]
 	switch {
+	case strings.HasPrefix(x.event.Object.String(), "v2."):
+		x.trouble.Add(source.UnknownTopic, "a thin event, which names its object and does not hold it: have the endpoint send snapshots")
+	case x.event.Account.String() != "" && !strings.EqualFold(x.event.Account.String(), x.account):
+		x.trouble.Add(source.AccountMismatch, "it happened in a connected account, whose events are read at the path that ends in its id")
 	case !known:
 		x.trouble.Add(source.UnknownTopic, "no type of events that we read")
 	case tell != nil:

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	stripego "github.com/stripe/stripe-go/v76"
+	"github.com/stripe/stripe-go/v76/webhook"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
@@ -303,7 +305,9 @@ func TestWhatCannotBeRead(t *testing.T) {
 		facts                int
 	}{
 		"no type":                  {`{"id":"evt_1"}`, source.MissingField, "type is missing", 0},
-		"a thin event":             {`{"id":"evt_1","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered"}`, source.UnknownTopic, "", 0},
+		"a thin event":             {`{"id":"evt_1","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered"}`, source.UnknownTopic, "a thin event", 0},
+		"a thin event of a charge": {`{"id":"evt_1","object":"v2.core.event","type":"charge.failed","created":"2026-03-01T12:00:00.000Z","related_object":{"id":"ch_1"}}`, source.UnknownTopic, "a thin event", 0},
+		"a connected account's":    {strings.Replace(about("charge.failed", `{"id":"ch_1","amount":1,"currency":"eur"}`), `"object":"event"`, `"object":"event","account":"acct_1Ab"`, 1), source.AccountMismatch, "connected account", 0},
 		"no object":                {`{"id":"evt_1","type":"payment_intent.succeeded"}`, source.MissingField, "data.object", 0},
 		"an object that is text":   {about("payment_intent.succeeded", `"pi_1"`), source.BadValue, "", 0},
 		"no amount":                {about("charge.failed", `{"id":"ch_1","currency":"eur"}`), source.MissingField, "data.object.amount", 0},
@@ -346,6 +350,52 @@ func TestStrangeQuantitiesAreRecorded(t *testing.T) {
 	lines := got.Facts[1].GetOrderDescribed().GetLines()
 	assert.Equal(t, int64(-2), lines[0].GetQuantity())
 	assert.Equal(t, int64(9223372036854775807), lines[1].GetQuantity())
+}
+
+func TestAConnectedAccountHasAPathOfItsOwn(t *testing.T) {
+	t.Parallel()
+	a := ours
+	a.Name = "acct_1ab"
+	got := read(strings.Replace(about("charge.failed", `{"id":"ch_1","amount":1,"currency":"eur"}`), `"object":"event"`, `"object":"event","account":"acct_1Ab"`, 1), a)
+	require.Nil(t, got.Quarantine)
+	assert.Len(t, got.Facts, 1)
+}
+
+func TestAFailedRefundSaysWhy(t *testing.T) {
+	t.Parallel()
+	got := read(about("refund.failed", `{"id":"re_1","amount":1,"currency":"eur","charge":"ch_1","status":"failed","reason":"requested_by_customer","failure_reason":"lost_or_stolen_card"}`), ours)
+	assert.Equal(t, "lost_or_stolen_card", got.Facts[0].GetRefundReported().GetReason())
+}
+
+// Every type of event about payments that Stripe's library knows is known here.
+func TestEveryTypeIsKnown(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []stripego.EventType{
+		stripego.EventTypePaymentIntentAmountCapturableUpdated, stripego.EventTypePaymentIntentCanceled, stripego.EventTypePaymentIntentCreated, stripego.EventTypePaymentIntentPartiallyFunded,
+		stripego.EventTypePaymentIntentPaymentFailed, stripego.EventTypePaymentIntentProcessing, stripego.EventTypePaymentIntentRequiresAction, stripego.EventTypePaymentIntentSucceeded,
+		stripego.EventTypeChargeCaptured, stripego.EventTypeChargeExpired, stripego.EventTypeChargeFailed, stripego.EventTypeChargePending, stripego.EventTypeChargeRefunded,
+		stripego.EventTypeChargeSucceeded, stripego.EventTypeChargeUpdated, stripego.EventTypeChargeRefundUpdated, stripego.EventTypeRefundCreated, stripego.EventTypeRefundUpdated,
+		stripego.EventTypeChargeDisputeClosed, stripego.EventTypeChargeDisputeCreated, stripego.EventTypeChargeDisputeFundsReinstated, stripego.EventTypeChargeDisputeFundsWithdrawn,
+		stripego.EventTypeChargeDisputeUpdated, stripego.EventTypeCheckoutSessionAsyncPaymentFailed, stripego.EventTypeCheckoutSessionAsyncPaymentSucceeded,
+		stripego.EventTypeCheckoutSessionCompleted, stripego.EventTypeCheckoutSessionExpired,
+	} {
+		_, known := types[string(kind)]
+		assert.True(t, known, kind)
+	}
+}
+
+// What Stripe's library signs for tests is verified here, and the other way round.
+func TestStripesLibraryAndWeAgree(t *testing.T) {
+	t.Parallel()
+	body := []byte(about("charge.pending", `{"id":"ch_1"}`))
+	theirs := webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: body, Secret: secret, Timestamp: now})
+	r := source.Request{Header: http.Header{"Stripe-Signature": {theirs.Header}}, Body: body, ReceivedAt: now}
+	require.NoError(t, New().Verify(r, source.Account{Secrets: []string{secret}}))
+	h, err := New().Sign(body, source.Signing{Secret: secret, At: now})
+	require.NoError(t, err)
+	event, err := webhook.ConstructEventWithOptions(body, h.Get("Stripe-Signature"), secret, webhook.ConstructEventOptions{IgnoreTolerance: true, IgnoreAPIVersionMismatch: true})
+	require.NoError(t, err)
+	assert.Equal(t, "evt_1", event.ID)
 }
 
 func TestLivemode(t *testing.T) {

@@ -11,6 +11,10 @@
 // Where that shop is a checkout of one's own, the number is the order's immutable id, and items describe the order: as
 // a draft, which the checkout's own description replaces. Of any other shop the number only leads to the order.
 //
+// Events of accounts that are connected to ours (Connect) name theirs. They are read only at the path whose account is
+// that id in small letters, /webhooks/stripe/acct_1nv0fgdwgorrzo4y, with a shop of its own: order numbers of several
+// shops under one account would be taken for each other's. Elsewhere they are quarantined.
+//
 //	stripe.go    the source
 //	verify.go    signatures
 //	wire.go      the parts of Stripe's objects that we need, in old and new shapes

@@ -14,6 +14,7 @@ type event struct {
 	Created    source.Scalar `json:"created"`
 	Type       source.Scalar `json:"type"`
 	Livemode   source.Scalar `json:"livemode"`
+	Account    source.Scalar `json:"account"` // the connected account that it happened in; empty for one's own
 	Data       struct {
 		Object json.RawMessage `json:"object"`
 	} `json:"data"`
@@ -121,6 +122,7 @@ type refund struct {
 	PaymentIntent id            `json:"payment_intent"`
 	Reason        source.Scalar `json:"reason"`
 	Status        source.Scalar `json:"status"`
+	FailureReason source.Scalar `json:"failure_reason"`
 	Created       source.Scalar `json:"created"`
 	Metadata      metadata      `json:"metadata"`
 }
