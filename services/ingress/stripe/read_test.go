@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"os"
@@ -404,7 +405,13 @@ func TestLivemode(t *testing.T) {
 	assert.False(t, read(`{"type":"charge.pending","livemode":true}`, ours).Test)
 }
 
-// Every payload that Stripe's libraries test with is taken, whatever its version.
+// published are the amounts in cents that stand in the published payloads, by their types.
+var published = map[string]int64{
+	"charge.dispute.closed": 1000, "charge.dispute.created": 100, "charge.refund.updated": 100, "charge.refunded": 100, "checkout.session.completed": 25000,
+	"payment_intent.amount_capturable_updated": 2000, "payment_intent.canceled": 2000, "payment_intent.payment_failed": 2000, "payment_intent.succeeded": 2000,
+}
+
+// Every payload that Stripe's libraries test with is taken, whatever its version, with the amount that stands there.
 func TestPublishedPayloads(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../../../shared/fixtures/stripe/*.json")
@@ -426,5 +433,9 @@ func TestPublishedPayloads(t *testing.T) {
 		assert.NotEmpty(t, got.Facts, f)
 		assert.True(t, got.Test, f)
 		assert.Equal(t, strings.TrimSuffix(filepath.Base(f), ".json"), got.Topic)
+		for _, fact := range got.Facts {
+			amount := cmp.Or(fact.GetPaymentReported().GetAmount(), fact.GetRefundReported().GetAmount(), fact.GetDisputeReported().GetAmount())
+			same(t, &typev1.Money{MinorUnits: published[got.Topic], Currency: "USD"}, amount)
+		}
 	}
 }
