@@ -143,7 +143,7 @@ func namesOf(arg string) names {
 		for _, source := range sources {
 			n.number(source, defaultAccount, arg)
 		}
-		n.refs = append(n.refs, "stripe:"+arg, "tracking:sandbox:"+arg)
+		n.refs = append(n.refs, "stripe:"+arg, "adyen:"+arg, "paypal:"+arg, "tracking:sandbox:"+arg)
 	}
 	return n
 }
