@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -69,7 +70,7 @@ func (f *Fulfillment) Foreign() []ForeignReport {
 }
 
 func (f *Fulfillment) labelled(tracking string) bool {
-	return slices.ContainsFunc(f.Shipments, func(s Shipment) bool { return s.Tracking != "" && s.Tracking == tracking })
+	return slices.ContainsFunc(f.Shipments, func(s Shipment) bool { return s.Tracking != "" && strings.EqualFold(s.Tracking, tracking) })
 }
 
 // foreignParcel says that a tracking number is of a parcel that somebody else has sent.

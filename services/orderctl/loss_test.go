@@ -171,7 +171,7 @@ func (p *plant) pulse() string {
 
 // pictured are the tables whose content must not change when the same is told again, beside everything that people read.
 var pictured = []string{
-	"orderflow.events", "orderflow.snapshots", "orderflow.refs", "orderflow.timers", "orderflow.parked", "orderflow.stuck", "inventory.told", "journal.deliveries",
+	"orderflow.events", "orderflow.snapshots", "orderflow.refs", "orderflow.timers", "orderflow.parked", "orderflow.stuck", "inventory.told", "inventory.items", "journal.deliveries",
 }
 
 func (p *plant) tables() []string {

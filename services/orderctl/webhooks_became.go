@@ -65,7 +65,11 @@ type factWait struct {
 
 func (w factWait) words() string {
 	if w.Next == nil {
-		return fmt.Sprintf("waits, with %s, since %s UTC for the order of %s", w.Service, clockTime(w.Since), strings.Join(w.Names, " or "))
+		what := "order"
+		if w.Service == "inventory" {
+			what = "product"
+		}
+		return fmt.Sprintf("waits, with %s, since %s UTC for the %s of %s", w.Service, clockTime(w.Since), what, strings.Join(w.Names, " or "))
 	}
 	return fmt.Sprintf("is tried again by %s at %s UTC (attempt %d)", w.Service, clockTime(*w.Next), w.Attempt)
 }
@@ -182,7 +186,8 @@ func (s *system) recorded(ctx context.Context, k kept, facts []*intakev1.Fact, v
 
 // counted looks for counts of stock: a SKU's events are many, so inventory remembers what it has taken.
 func (s *system) counted(ctx context.Context, v *deliveryView) error {
-	rows, err := s.pool.Query(ctx, `SELECT cause_id::text FROM inventory.told WHERE cause_id = ANY($1::uuid[])`, v.causes())
+	rows, err := s.pool.Query(ctx, `SELECT cause_id::text FROM inventory.told WHERE cause_id = ANY($1::uuid[])
+		UNION SELECT cause_id::text FROM inventory.items WHERE cause_id = ANY($1::uuid[])`, v.causes())
 	if err == nil {
 		var taken []string
 		taken, err = pgx.CollectRows(rows, pgx.RowTo[string])

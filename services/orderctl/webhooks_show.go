@@ -239,7 +239,7 @@ func (v *deliveryView) printFacts(p *printer) {
 			p.line("     given up: dead message %d", number)
 		}
 		if f.State == stateStock {
-			p.line("     counted: it is in the stock")
+			p.line("     counted: it is in the stock, or says what an item of it is")
 		}
 		if f.State == stateNothing {
 			p.line("     nothing is recorded of it: its service has not come to it, or it told nothing new")

@@ -30,7 +30,7 @@ func (x *Reader) shipment(step intakev1.ShipmentStep) {
 		return
 	}
 	x.fact(nil, nil, &intakev1.Fact{Body: &intakev1.Fact_ShipmentReported{ShipmentReported: &intakev1.ShipmentReported{
-		ShipmentId: id, Step: step, Carrier: strings.ToLower(source.Clean(s.Carrier.String(), keep)), TrackingNumbers: numbers, Lines: lines,
+		ShipmentId: id, Step: step, Carrier: source.CarrierName(source.Clean(s.Carrier.String(), keep)), TrackingNumbers: numbers, Lines: lines,
 	}}})
 }
 
@@ -40,7 +40,7 @@ const longestID = 255
 func (x *Reader) tracking(s *Shipment) ([]string, bool) {
 	var numbers []string
 	for _, told := range append([]source.Scalar{s.TrackingNumber}, s.TrackingNumbers...) {
-		switch number := told.String(); {
+		switch number := source.TrackingNumber(told.String()); {
 		case number == "", slices.Contains(numbers, number):
 		case !source.IsName(number):
 			x.bad("shipment.tracking_numbers", "hold one that is too long")

@@ -96,7 +96,7 @@ func TestAnOrderTellsItsMoneyToo(t *testing.T) {
 
 func TestShipmentsOfOthers(t *testing.T) {
 	t.Parallel()
-	x := read("shipment.updated", `"shipment":{"id":9007199254740993,"carrier":"UPS","tracking_number":"1Z","tracking_numbers":["1Z",22,""],"items":[{"line_id":"L1","quantity":2},{"sku":"MÜG","quantity":"1"}]}`)
+	x := read("shipment.updated", `"shipment":{"id":9007199254740993,"carrier":"UPS Ground","tracking_number":"1Z","tracking_numbers":["1z",22,""],"items":[{"line_id":"L1","quantity":2},{"sku":"MÜG","quantity":"1"}]}`)
 	require.Nil(t, x.Trouble.Quarantine())
 	same(t, &intakev1.ShipmentReported{
 		ShipmentId: "shop:shipment:a:1:9007199254740993", Step: intakev1.ShipmentStep_SHIPMENT_STEP_CREATED, Carrier: "ups", TrackingNumbers: []string{"1Z", "22"},
