@@ -65,7 +65,13 @@ func TestEveryNameLeadsToTheOrder(t *testing.T) {
 	w.append(eu, []string{"number:woocommerce:eu:B-9"}, at(0, order42("woocommerce", "eu", "77", "B-9")))
 	draft := ident.Order("checkout", "default", "D-1") // told by a payment alone: no name was linked
 	w.append(draft, nil, at(0, order42("checkout", "default", "D-1", "D-1")))
+	bought := ident.Order("b2b", "default", "a1f0")
+	w.append(bought, []string{"number:b2b:default:PO-4711"}, at(0, order42("b2b", "default", "a1f0", "PO-4711")))
 	for name, want := range map[string]ident.Entity{
+		"PO-4711":                   bought,
+		"b2b/PO-4711":               bought,
+		"b2b/a1f0":                  bought,
+		"a1f0":                      bought,
 		id.String():                 id,
 		"shopify/1001":              id,
 		"shopify/#1001":             id,

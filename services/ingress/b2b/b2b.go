@@ -37,6 +37,9 @@
 // are kept. An order that stands in a body twice, the same to the byte, counts once; of two that differ the one with the
 // newer updated_at wins. "test" and "historic" beside orders hold for all of them.
 //
+// A body may be as large as INGRESS_MAX_BODY: of orders with two lines about 1,800 go into a megabyte. What it says has to
+// fit into one message of the broker; the last orders that do not are left out, which the quarantine says.
+//
 // Contract prices are package payload's: any number of digits, price_per pieces, in the order's currency. Which contract
 // they are of, the requested date and the terms are kept with the delivery's body and change nothing.
 //
