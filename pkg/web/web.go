@@ -87,19 +87,29 @@ const (
 // Serve is a task that serves until its context ends, and then lets requests in hand finish.
 func Serve(l net.Listener, e *echo.Echo) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
-		s := &http.Server{
-			Handler: e, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		}
-		failed := make(chan error, 1)
-		go func() { failed <- s.Serve(l) }()
-		select {
-		case err := <-failed:
-			return err
-		case <-ctx.Done():
-		}
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		return s.Shutdown(closing)
+		s := server(e)
+		return untilDone(ctx, s, func() error { return s.Serve(l) })
 	}
+}
+
+// server is a server with the time-outs of all of ours.
+func server(e *echo.Echo) *http.Server {
+	return &http.Server{
+		Handler: e, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+	}
+}
+
+// untilDone serves until the context ends, and then lets requests in hand finish.
+func untilDone(ctx context.Context, s *http.Server, serve func() error) error {
+	failed := make(chan error, 1)
+	go func() { failed <- serve() }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	return s.Shutdown(closing)
 }
