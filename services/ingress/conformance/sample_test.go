@@ -53,6 +53,7 @@ type spelling string
 const (
 	base64Spelt spelling = "base64"
 	hexSpelt    spelling = "hex"
+	bothSpelt   spelling = "base64 or hex"
 )
 
 // subject is a source with its sample.

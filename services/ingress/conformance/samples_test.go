@@ -69,6 +69,30 @@ func samples(t *testing.T) map[string]sample {
 			signature: "hmacsignature", spelling: base64Spelt, id: `"1001"`,
 		},
 		"paypal": paypal(t),
+		"easypost": {
+			body: `{"id":"evt_1","object":"Event","description":"tracker.updated","mode":"production","result":{"id":"trk_1","object":"Tracker","tracking_code":"1001","carrier":"UPS","status":"in_transit",
+				"updated_at":"2026-03-01T12:00:00Z","tracking_details":[{"message":"Departed","status":"in_transit","datetime":"2026-03-01T12:00:00Z","tracking_location":{"city":"Berlin"}}]}}`,
+			secret: "conformance-of-easypost-1", other: "conformance-of-easypost-2", signature: "X-Hmac-Signature", spelling: hexSpelt, id: `"1001"`,
+		},
+		"shippo": {
+			body: `{"event":"track_updated","test":false,"carrier":"ups","data":{"tracking_number":"1001","carrier":"ups",
+				"tracking_status":{"object_id":"s1","status":"TRANSIT","status_details":"Departed","status_date":"2026-03-01T12:00:00Z"},"tracking_history":[]}}`,
+			secret: "conformance-of-shippo-1", other: "conformance-of-shippo-2", signature: "Shippo-Auth-Signature", spelling: hexSpelt, lasts: source.Tolerance, id: `"1001"`,
+		},
+		"fedex": { // takes hexadecimal as well, as its pages have it
+			body:   `{"trackResults":[{"trackingNumberInfo":{"trackingNumber":"1001"},"scanEvents":[{"date":"2026-03-01T12:00:00Z","eventType":"PU"}]}]}`,
+			secret: "conformance-of-fedex-1", other: "conformance-of-fedex-2", signature: "fdx-signature", spelling: bothSpelt, id: `"1001"`,
+		},
+		"ups": {
+			body: `{"trackingNumber":"1001","localActivityDate":"20260301","localActivityTime":"120000","gmtActivityDate":"20260301","gmtActivityTime":"120000",
+				"activityStatus":{"type":"I","code":"DP","description":"Departed from Facility"}}`,
+			secret: "conformance-of-ups-a-credential-that-is-long-1", other: "conformance-of-ups-a-credential-that-is-long-2", signature: "credential", bearer: true, id: `"1001"`,
+		},
+		"usps": {
+			body:   `{"subscriptionId":"s1","subscriptionType":"TRACKING","timestamp":"2026-03-01T12:00:00Z","payload":"{\"trackingNumber\":\"1001\",\"trackingEvents\":[{\"eventCode\":\"01\",\"GMTTimestamp\":\"2026-03-01T12:00:00Z\"}]}"}`,
+			secret: "conformance-of-usps-1", other: "conformance-of-usps-2", signature: "X-HMAC", spelling: base64Spelt, id: "1001",
+			fields: [][2]string{{"1001", "1002"}, {`"timestamp":"2026-03-01T12`, `"timestamp":"2026-03-01T13`}, {`"payload":"{`, `"payload":" {`}},
+		},
 	}
 }
 

@@ -122,6 +122,8 @@ func readsOneSpelling(t tester, s subject) {
 			good + "=", good[:10] + "\n" + good[10:], good[:10] + " " + good[10:], strings.ToLower(good), "=" + good, base64.StdEncoding.EncodeToString([]byte(good)),
 			base64.StdEncoding.EncodeToString(raw[:len(raw)-1]), base64.StdEncoding.EncodeToString(append(raw, 0)), loose(good),
 		}
+	case bothSpelt:
+		others = []string{strings.TrimRight(good, "="), good + "=", good[:10] + "\n" + good[10:], strings.ToLower(good), "=" + good, loose(good)}
 	case hexSpelt:
 		raw, err := hex.DecodeString(good)
 		require.NoError(t, err)
