@@ -41,6 +41,8 @@ type shop struct {
 	js    jetstream.JetStream
 	bus   *bus.Publisher
 	post  *post
+	// texting is what the service is told of texts; none, as a rule.
+	texting func(*Config)
 }
 
 func openShop(t *testing.T) *shop {
@@ -59,6 +61,9 @@ func (s *shop) start() (stop func()) {
 	require.True(s.t, ok)
 	*config = Config{
 		SMTPURL: "smtp://" + s.post.address, From: "Mugs <orders@mugs.example>", Shop: "Mugs", SMTPTimeout: 5 * time.Second, SMTPConnections: 2,
+	}
+	if s.texting != nil {
+		s.texting(config)
 	}
 	require.NoError(s.t, config.Check())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
@@ -94,7 +99,7 @@ func (s *shop) happens(id ident.Entity, messages ...proto.Message) {
 		c := event.CategoryOf(event.TypeOf(m))
 		n := event.Of(ident.Named("test", id.String(), string(c), event.TypeOf(m), time.Now().String()), time.Now(), m)
 		if event.NameOf(event.TypeOf(m)) == "OrderPlaced" {
-			n[0].Personal = &typev1.Person{Name: "Ada", Email: "ada@example.org"}
+			n[0].Personal = &typev1.Person{Name: "Ada", Email: "ada@example.org", Phone: "+1 (415) 555-0100"}
 		}
 		result, err := s.store.Append(s.t.Context(), "test", []eventstore.Unit{{
 			Appends: []eventstore.Append{{Entity: id, Category: c, Expected: versions[c], Events: n}},

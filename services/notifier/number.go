@@ -8,7 +8,7 @@ import (
 )
 
 // e164 is a number as the whole world dials it: a plus, and 8 to 15 digits that do not begin with 0.
-var e164 = regexp.MustCompile(`^\+[1-9][0-9]{7,14}$`)
+var e164 = regexp.MustCompile(`^\+[1-9]\d{7,14}$`)
 
 // numberOf is where a text to the person goes; empty if no number of theirs can be dialled from anywhere. A number that
 // is written without its country is one only in North America, where it cannot be taken for another one.

@@ -67,7 +67,7 @@ func (Source) Read(r source.Request, _ source.Account) source.Reading {
 var sid = regexp.MustCompile(`^[A-Z]{2}[0-9a-fA-F]{32}$`)
 
 // codes are Twilio's codes of errors: numbers, 0 for none.
-var codes = regexp.MustCompile(`^[1-9][0-9]{0,6}$`)
+var codes = regexp.MustCompile(`^[1-9]\d{0,6}$`)
 
 func (s status) topic() string {
 	switch _, known := steps[s.word]; {
