@@ -45,7 +45,7 @@ func keyPEM() string {
 }
 
 // certificate is one of a name, with or without alternatives, for a key.
-func certificate(t *testing.T, name string, alternatives []string, public, private any) *x509.Certificate {
+func certificate(t testing.TB, name string, alternatives []string, public, private any) *x509.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: alternatives, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0),
@@ -57,7 +57,7 @@ func certificate(t *testing.T, name string, alternatives []string, public, priva
 	return c
 }
 
-func ours(t *testing.T) *x509.Certificate {
+func ours(t testing.TB) *x509.Certificate {
 	t.Helper()
 	return certificate(t, sandboxName, nil, signerKey().Public(), signerKey())
 }
@@ -225,6 +225,7 @@ func TestCheckSecret(t *testing.T) {
 func FuzzHeaders(f *testing.F) {
 	h, err := New().Sign([]byte(body), source.Signing{Secret: webhook + "\n" + keyPEM(), At: now})
 	require.NoError(f, err)
+	signer := ours(f)
 	id, stamp, signature, url, algo := h.Get(headerID), h.Get(headerTime), h.Get(headerSig), h.Get(headerCert), h.Get(headerAlgo)
 	f.Add(id, stamp, signature, url, algo)
 	f.Add(id+"|"+stamp, stamp, signature, url, algo)
@@ -233,8 +234,9 @@ func FuzzHeaders(f *testing.F) {
 	f.Add(id, stamp, base64.StdEncoding.EncodeToString([]byte("x")), "https://api.paypal.com/v1/notifications/certs/CERT-1", algo)
 	f.Add("", "", "", "", "")
 	f.Fuzz(func(t *testing.T, i, s, sig, u, a string) {
-		r := delivery(t)
-		r.Header = http.Header{headerID: {i}, headerTime: {s}, headerSig: {sig}, headerCert: {u}, headerAlgo: {a}}
+		r := source.Request{
+			Header: http.Header{headerID: {i}, headerTime: {s}, headerSig: {sig}, headerCert: {u}, headerAlgo: {a}}, Body: []byte(body), ReceivedAt: now, Certificate: signer,
+		}
 		if at, err := New().CertificateURL(r, source.Account{}); err == nil {
 			require.Regexp(t, `^https://(api|api-m)\.(sandbox\.)?paypal\.com/v1/notifications/certs/[\w-]+$`, at)
 		}
