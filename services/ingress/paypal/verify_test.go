@@ -45,21 +45,21 @@ func keyPEM() string {
 }
 
 // certificate is one of a name, with or without alternatives, for a key.
-func certificate(t testing.TB, name string, alternatives []string, public, private any) *x509.Certificate {
-	t.Helper()
+func certificate(tb testing.TB, name string, alternatives []string, public, private any) *x509.Certificate {
+	tb.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: alternatives, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	c, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return c
 }
 
-func ours(t testing.TB) *x509.Certificate {
-	t.Helper()
-	return certificate(t, sandboxName, nil, signerKey().Public(), signerKey())
+func ours(tb testing.TB) *x509.Certificate {
+	tb.Helper()
+	return certificate(tb, sandboxName, nil, signerKey().Public(), signerKey())
 }
 
 // delivery is a good one, changed.
