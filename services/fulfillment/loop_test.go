@@ -232,6 +232,39 @@ func TestAfterThreeFailuresAPersonIsAskedAndMayTryAgain(t *testing.T) {
 	h.untilSaid(isStarted, isFailed, isStarted, isFailed, isStarted, isFailed, isStarted, isPurchased)
 }
 
+// What the shop ships by itself gets no second parcel, and the carrier's scans of it find the order, also those that came
+// before anybody knew whose they are.
+func TestTheShopShipsByItself(t *testing.T) {
+	t.Parallel()
+	h := opened(t, quick)
+	h.scans("SHOP1", "s1", intakev1.ScanStep_SCAN_STEP_IN_TRANSIT)
+	h.happens(released()...)
+	h.untilSaid(isStarted, isPurchased)
+	delivery := ident.DeliveryOf("checkout", "default", "shipment", "1", [32]byte{})
+	d := &intakev1.Delivery{Id: delivery[:], Source: "checkout", Facts: []*intakev1.Fact{{
+		Order: &typev1.OrderKey{Source: "checkout", Account: "default", Id: "1001"},
+		Body: &intakev1.Fact_ShipmentReported{ShipmentReported: &intakev1.ShipmentReported{
+			ShipmentId: "checkout:shipment:1", Step: intakev1.ShipmentStep_SHIPMENT_STEP_CREATED, Carrier: "sandbox", TrackingNumbers: []string{"SHOP1"},
+			Lines: []*intakev1.ShippedLine{{LineId: "1", Sku: "MUG", Quantity: 1}},
+		}},
+	}}}
+	data, err := proto.Marshal(d)
+	require.NoError(t, err)
+	message := &nats.Msg{Subject: bus.IntakeSubject(d), Data: data}
+	h.publish(message, message)
+	require.Eventually(t, func() bool {
+		said := h.said()
+		return slices.Contains(said, isVoided) && slices.Contains(said, isScanned)
+	}, 20*time.Second, 10*time.Millisecond)
+	h.scans("SHOP1", "s2", intakev1.ScanStep_SCAN_STEP_DELIVERED)
+	require.Eventually(t, func() bool { return slices.Contains(h.said(), isDelivered) }, 20*time.Second, 10*time.Millisecond)
+	require.Len(t, h.said(), 7, "each is recorded once: %v", h.said())
+	books, _ := h.carrier.look()
+	require.Len(t, books, 1)
+	require.True(t, books[0].Voided, "our parcel must not leave as well")
+	require.Equal(t, int64(1), h.state().Lines()[0].Delivered)
+}
+
 func TestACancelledOrdersLabelIsVoided(t *testing.T) {
 	t.Parallel()
 	h := opened(t, quick)
