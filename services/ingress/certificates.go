@@ -168,7 +168,7 @@ func (h *handler) certify(ctx context.Context, a account, r *source.Request) (re
 // others. An error that is a *source.Refused says that it is not to be trusted.
 func Certificate(ctx context.Context, s source.Source, r source.Request, a source.Account) (*x509.Certificate, error) {
 	h := &handler{certificates: newCertificates(nil, time.Now)}
-	refused, err := h.certify(ctx, account{s, a}, &r)
+	refused, err := h.certify(ctx, account{source: s, Account: a}, &r)
 	if refused != nil {
 		return nil, refused
 	}
