@@ -13,9 +13,11 @@ import (
 type Config struct {
 	Listen         string        `env:"INGRESS_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address where webhooks are taken."`
 	Sources        []string      `env:"INGRESS_SOURCES" envDefault:"stripe,shopify,woocommerce,checkout" desc:"Sources that are taken, separated by commas; twilio is its status callbacks, sandbox the sandbox carrier. Each needs its secret."`
-	MaxBody        int64         `env:"INGRESS_MAX_BODY" envDefault:"1048576" desc:"Largest body of a webhook, in bytes."`
-	PublishTimeout time.Duration `env:"INGRESS_PUBLISH_TIMEOUT" envDefault:"3s" desc:"How long the broker may take to keep a delivery before the provider is told to come again (503). Shopify waits 5s in all."`
+	MaxBody        int64         `env:"INGRESS_MAX_BODY" envDefault:"1048576" desc:"Largest body of a webhook, in bytes; <SOURCE>_MAX_BODY for one source. Twilio's are at most 262144 anyway."`
+	PublishTimeout time.Duration `env:"INGRESS_PUBLISH_TIMEOUT" envDefault:"3s" desc:"How long a delivery that has arrived may take to be kept, certificates and confirmations included, before the provider is told to come again (503); never beyond INGRESS_ANSWER_TIMEOUT."`
 	PublicURL      string        `env:"INGRESS_PUBLIC_URL" desc:"The address that providers call, such as https://hooks.example.com: for sources that sign it. Without it, the Host header says."`
+
+	Door
 
 	StripeSecrets      []string `env:"STRIPE_WEBHOOK_SECRET" secret:"true" desc:"Secret of Stripe's webhook endpoint, as it stands there (whsec_…). Several, separated by commas, while it is changed; STRIPE_WEBHOOK_SECRET_<ACCOUNT> for /webhooks/stripe/<account>."`
 	AdyenKeys          []string `env:"ADYEN_WEBHOOK_SECRET" secret:"true" desc:"HMAC key of Adyen's webhook, in hexadecimal digits as it is shown there. Several, separated by commas, while it is changed; ADYEN_WEBHOOK_SECRET_<ACCOUNT> for further ones."`
@@ -25,6 +27,11 @@ type Config struct {
 	CheckoutSecrets    []string `env:"CHECKOUT_WEBHOOK_SECRET" secret:"true" desc:"Secret of a checkout of one's own (Standard Webhooks): whsec_ and base64 of 24 to 64 bytes, or its public key, whpk_ and base64. Several, separated by commas; CHECKOUT_WEBHOOK_SECRET_<ACCOUNT> for further ones."`
 	B2BSecrets         []string `env:"B2B_WEBHOOK_SECRET" secret:"true" desc:"What procurement portals sign with (Standard Webhooks): a secret that both share, whsec_ and base64 of 24 to 64 bytes, or the portal's public key, whpk_ and base64. Several of both, separated by commas; B2B_WEBHOOK_SECRET_<ACCOUNT> for further portals."`
 	SandboxSecrets     []string `env:"SANDBOX_WEBHOOK_SECRET" secret:"true" desc:"Signs the sandbox carrier's tracking webhooks: whsec_ and base64 of 24 to 64 bytes."`
+	EasyPostSecrets    []string `env:"EASYPOST_WEBHOOK_SECRET" secret:"true" desc:"Secret of EasyPost's webhook, as it was given there. Several, separated by commas, while it is changed; EASYPOST_WEBHOOK_SECRET_<ACCOUNT> for further accounts."`
+	ShippoSecrets      []string `env:"SHIPPO_WEBHOOK_SECRET" secret:"true" desc:"What Shippo proves itself with: the key for Shippo-Auth-Signature that Shippo gives out, or token: and the token that stands in the webhook's URL (…/webhooks/shippo?token=…). Several of both, separated by commas; SHIPPO_WEBHOOK_SECRET_<ACCOUNT> for further accounts."`
+	FedExTokens        []string `env:"FEDEX_WEBHOOK_SECRET" secret:"true" desc:"Security token of FedEx's webhook project (Advanced Integrated Visibility). Several, separated by commas; FEDEX_WEBHOOK_SECRET_<ACCOUNT> for further projects."`
+	UPSCredentials     []string `env:"UPS_WEBHOOK_SECRET" secret:"true" desc:"What UPS Track Alert sends along, since it signs nothing: a credential, or bearer:<x-api-key>:<token>. Long, and used for nothing else. Several, separated by commas; UPS_WEBHOOK_SECRET_<ACCOUNT> for further accounts."`
+	USPSSecrets        []string `env:"USPS_WEBHOOK_SECRET" secret:"true" desc:"Secret that the USPS tracking subscription was made with. Several, separated by commas; USPS_WEBHOOK_SECRET_<ACCOUNT> for further subscriptions."`
 	TwilioTokens       []string `env:"TWILIO_AUTH_TOKEN" secret:"true" desc:"Auth token of the Twilio account: signs its status callbacks, and texts are sent with the first one. Several, separated by commas, while it is changed; TWILIO_AUTH_TOKEN_<ACCOUNT> for callbacks of further accounts."`
 
 	StripeShop string `env:"STRIPE_SHOP" envDefault:"checkout/default" desc:"The shop whose order numbers stand in the metadata of payments, as source/account. STRIPE_SHOP_<ACCOUNT> for further Stripe accounts."`
@@ -41,6 +48,8 @@ type Config struct {
 	ShopifyMode     string `env:"SHOPIFY_MODE" desc:"INGRESS_MODE for Shopify alone; SHOPIFY_MODE_<ACCOUNT> for one shop."`
 	WooCommerceMode string `env:"WOOCOMMERCE_MODE" desc:"INGRESS_MODE for WooCommerce alone; WOOCOMMERCE_MODE_<ACCOUNT> for one shop."`
 	B2BMode         string `env:"B2B_MODE" desc:"INGRESS_MODE for procurement portals alone; B2B_MODE_<ACCOUNT> for one of them."`
+	EasyPostMode    string `env:"EASYPOST_MODE" desc:"INGRESS_MODE for EasyPost alone; EASYPOST_MODE_<ACCOUNT> for one account."`
+	ShippoMode      string `env:"SHIPPO_MODE" desc:"INGRESS_MODE for Shippo alone; SHIPPO_MODE_<ACCOUNT> for one account."`
 	CheckoutMode    string `env:"CHECKOUT_MODE" desc:"INGRESS_MODE for checkouts alone; CHECKOUT_MODE_<ACCOUNT> for one of them."`
 }
 
@@ -59,6 +68,7 @@ func (c *Config) Check() error {
 	if c.PublishTimeout <= 0 {
 		errs = append(errs, errors.New("INGRESS_PUBLISH_TIMEOUT has to be longer than nothing"))
 	}
+	errs = append(errs, c.Door.check())
 	return errors.Join(errs...)
 }
 
@@ -93,6 +103,16 @@ func (c *Config) of(name string) own {
 		return own{c.TwilioTokens, string(source.Both), ""} // what became of a text is neither live nor test
 	case "b2b":
 		return own{c.B2BSecrets, c.B2BMode, ""}
+	case "easypost":
+		return own{c.EasyPostSecrets, c.EasyPostMode, ""}
+	case "shippo":
+		return own{c.ShippoSecrets, c.ShippoMode, ""}
+	case "fedex":
+		return own{c.FedExTokens, string(source.Both), ""} // carriers that do not say which is a test
+	case "ups":
+		return own{c.UPSCredentials, string(source.Both), ""}
+	case "usps":
+		return own{c.USPSSecrets, string(source.Both), ""}
 	case "sandbox":
 		return own{c.SandboxSecrets, string(source.Both), ""} // a carrier's scans are neither live nor test
 	}

@@ -79,6 +79,7 @@ func config() *Config {
 		Listen: "127.0.0.1:0", Sources: sourceNames(), MaxBody: 64 << 10, PublishTimeout: 5 * time.Second, Mode: "live",
 		StripeSecrets: []string{stripeSecret, stripeSecond}, ShopifySecrets: []string{shopSecret}, WooCommerceSecrets: []string{shopSecret},
 		CheckoutSecrets: []string{checkoutSecret}, SandboxSecrets: []string{sandboxSecret}, TwilioTokens: []string{shopSecret}, B2BSecrets: []string{checkoutSecret}, StripeShop: "checkout/default",
+		EasyPostSecrets: []string{shopSecret}, ShippoSecrets: []string{shopSecret}, FedExTokens: []string{shopSecret}, UPSCredentials: []string{shopSecret}, USPSSecrets: []string{shopSecret},
 		AdyenKeys: []string{adyenKey}, AdyenShop: "checkout/default", AdyenCapture: "manual", PayPalWebhooks: []string{paypalWebhook}, PayPalShop: "checkout/default",
 	}
 }

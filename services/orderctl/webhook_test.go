@@ -91,11 +91,17 @@ func TestWhatSignSignsCheckAccepts(t *testing.T) {
 		"adyen":  {signs: adyenKey, checks: adyenKey, other: strings.ReplaceAll(adyenKey, "0", "1")},
 		"paypal": {signs: paypalWebhook + "\n" + key, checks: paypalWebhook, other: "9XL90610J3647323C", toCheck: []string{"--cert", cert}},
 		"twilio": {checkoutSecret, checkoutSecret, otherSecret, []string{"--url", anyURL([]byte(anOrder))}, []string{"--url", anyURL([]byte(anOrder))}},
+		"shippo": {"token:a-long-token", "token:a-long-token", otherSecret, []string{"--url", "/?token=a-long-token"}, []string{"--url", "/?token=a-long-token"}},
 	}
+	bodies := map[string]string{"usps": `{"timestamp":"2026-07-23T14:32:00Z","payload":"{\"trackingNumber\":\"9400\",\"status\":\"Delivered\"}"}`}
 	for _, source := range sourceNames() {
 		h, special := halves[source]
 		if !special {
 			h = half{signs: checkoutSecret, checks: checkoutSecret, other: otherSecret}
+		}
+		file := file
+		if body := bodies[source]; body != "" {
+			file = written(t, body)
 		}
 		signed := webhook(t, "", append([]string{"sign", "--source", source, "--secret", h.signs, file}, h.toSign...)...)
 		require.Equal(t, 0, signed.code, signed.said)
