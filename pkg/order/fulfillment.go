@@ -14,7 +14,9 @@ import (
 // the label that it belongs to is recorded.
 type Fulfillment struct {
 	Shipments []Shipment
-	Scans     []Scan
+	// Scans are what carriers saw, each once; told is every telling of one.
+	Scans []Scan
+	told  []Scan
 	// Reports are what was told of shipments of somebody else, each once.
 	Reports []ForeignReport
 	Closed  *Closed
@@ -55,21 +57,18 @@ type Scan struct {
 	Code     string
 	Location string
 	At       time.Time // the carrier's clock
+	key      string
+	revision uint32
 }
 
 func (f *Fulfillment) apply(e event.Recorded) {
 	switch m := e.Message.(type) {
 	case *fulfillmentv1.ShipmentScanned:
-		f.scan(Scan{m.GetTrackingNumber(), m.GetCarrier(), m.GetScanId(), m.GetStep(), m.GetCode(), m.GetLocation(), e.OccurredAt})
+		f.scan(m, Scan{Step: m.GetStep(), Code: m.GetCode(), Location: m.GetLocation(), At: e.OccurredAt})
 	case *fulfillmentv1.ShipmentDelivered:
-		f.scan(Scan{
-			m.GetTrackingNumber(), m.GetCarrier(), m.GetScanId(), intakev1.ScanStep_SCAN_STEP_DELIVERED, "",
-			m.GetLocation(), e.OccurredAt,
-		})
+		f.scan(m, Scan{Step: intakev1.ScanStep_SCAN_STEP_DELIVERED, Location: m.GetLocation(), At: e.OccurredAt})
 	case *fulfillmentv1.ShipmentLost:
-		f.scan(Scan{
-			m.GetTrackingNumber(), m.GetCarrier(), m.GetScanId(), intakev1.ScanStep_SCAN_STEP_LOST, m.GetReason(), "", e.OccurredAt,
-		})
+		f.scan(m, Scan{Step: intakev1.ScanStep_SCAN_STEP_LOST, Code: m.GetReason(), At: e.OccurredAt})
 	case *fulfillmentv1.ShipmentReported:
 		if !f.Reported(m, e.OccurredAt) {
 			f.Reports = append(f.Reports, ForeignReport{m, e.OccurredAt})
@@ -126,7 +125,32 @@ func (f *Fulfillment) Shipment(id string) *Shipment {
 	return &f.Shipments[i]
 }
 
-func (f *Fulfillment) scan(s Scan) {
+// scanOf is what every event about a scan says.
+type scanOf interface {
+	GetTrackingNumber() string
+	GetCarrier() string
+	GetScanId() string
+	GetReportId() []byte
+	GetRevision() uint32
+}
+
+func (f *Fulfillment) scan(m scanOf, s Scan) {
+	s.Tracking, s.Carrier, s.ID = m.GetTrackingNumber(), m.GetCarrier(), m.GetScanId()
+	s.key, s.revision = string(m.GetReportId()), m.GetRevision()
+	if s.revision == 0 && !outdated(f.told, s) {
+		f.told = supersede(f.told, s)
+		f.count(s)
+		return
+	}
+	f.told = supersede(f.told, s)
+	f.Scans = f.Scans[:0:0]
+	for _, told := range f.told {
+		f.count(told)
+	}
+}
+
+// count takes a scan that is not known by another telling.
+func (f *Fulfillment) count(s Scan) {
 	if !f.Scanned(s.Carrier, s.Tracking, s.ID) {
 		f.Scans = append(f.Scans, s)
 	}

@@ -233,18 +233,25 @@ func (p *Payment) report(e event.Recorded, step intakev1.PaymentStep, m *payment
 		Provider: m.GetProvider(), Country: m.GetCountry(), RiskLevel: m.GetRiskLevel(), Code: code, Historic: m.GetHistoric(),
 		At: e.OccurredAt, key: string(m.GetReportId()), revision: m.GetRevision(),
 	}
-	p.Reports = supersede(p.Reports, r)
+	if p.admit(r) {
+		p.Reports = supersede(p.Reports, r)
+	}
 }
 
 func (p *Payment) claim(e event.Recorded, m *paymentv1.PaymentClaimed) {
 	c := Claim{Amount: m.GetAmount(), Provider: m.GetProvider(), At: e.OccurredAt, key: string(m.GetReportId()), revision: m.GetRevision()}
-	p.Claims = supersede(p.Claims, c)
+	if p.admit(c) {
+		p.Claims = supersede(p.Claims, c)
+	}
 }
 
 func (p *Payment) refund(e event.Recorded, m *paymentv1.PaymentRefunded) {
 	r := Refund{
 		Step: m.GetStep(), Names: m.GetNames(), Amount: m.GetAmount(), ID: m.GetRefundId(), Witness: m.GetWitness(),
 		Provider: m.GetProvider(), Reason: m.GetReason(), At: e.OccurredAt, key: string(m.GetReportId()), revision: m.GetRevision(),
+	}
+	if !p.admit(r) {
+		return
 	}
 	if len(p.Grants) == 0 {
 		p.Refunds = supersede(p.Refunds, r)
@@ -289,7 +296,9 @@ func (p *Payment) dispute(e event.Recorded, m *paymentv1.PaymentDisputed) {
 		ID: m.GetDisputeId(), Names: m.GetNames(), Amount: m.GetAmount(), Step: m.GetStep(), Reason: m.GetReason(), At: e.OccurredAt,
 		key: string(m.GetReportId()), revision: m.GetRevision(),
 	}
-	p.disputed = supersede(p.disputed, d)
+	if p.admit(d) {
+		p.disputed = supersede(p.disputed, d)
+	}
 }
 
 // Disputes is the word that stands on each dispute, sorted by id: a late "opened" after "won" changes nothing.
@@ -336,31 +345,4 @@ func (p *Payment) Disputed(id string, step intakev1.DisputeStep, amount *typev1.
 	return slices.ContainsFunc(p.disputed, func(d Dispute) bool {
 		return d.ID == id && d.Step == step && proto.Equal(d.Amount, amount) && !at.After(d.At)
 	})
-}
-
-// reading is a report that a later reading of the same delivery may replace.
-type reading interface {
-	Report | Refund | Claim | Dispute
-	source() (key string, revision uint32)
-}
-
-func (r Report) source() (string, uint32)  { return r.key, r.revision }
-func (r Refund) source() (string, uint32)  { return r.key, r.revision }
-func (c Claim) source() (string, uint32)   { return c.key, c.revision }
-func (d Dispute) source() (string, uint32) { return d.key, d.revision }
-
-// supersede adds a report, or lets the higher revision of the same report stand.
-func supersede[R reading](have []R, r R) []R {
-	key, revision := r.source()
-	if key != "" {
-		for i := range have {
-			if k, old := have[i].source(); k == key {
-				if revision > old {
-					have[i] = r
-				}
-				return have
-			}
-		}
-	}
-	return append(have, r)
 }

@@ -205,16 +205,21 @@ func TestScansAreRecordedOnce(t *testing.T) {
 	scan := func(step intakev1.ScanStep, scanID string) reactor.Trigger {
 		return told(&intakev1.ScanReported{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: scanID, Step: step, Code: "c", Location: "Kiel"})
 	}
-	left := &fulfillmentv1.ShipmentScanned{TrackingNumber: "SB1", Carrier: "sandbox", ScanId: "s1", Step: intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, Code: "c", Location: "Kiel"}
+	left := &fulfillmentv1.ShipmentScanned{TrackingNumber: "SB1", Carrier: "sandbox", ScanId: "s1", Step: intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, Code: "c", Location: "Kiel", ReportId: theReport[:]}
+	again := scan(intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, "s1")
+	again.Revision = 1
+	corrected := proto.CloneOf(left)
+	corrected.Revision = 1
 	tell(t, []story{
+		{"read again", labelled(left), again, flown, only(corrected)},
 		{"the first scan", labelled(), scan(intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, "s1"), flown, only(left)},
 		{"told again", labelled(left), scan(intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, "s1"), flown, said{}},
 		{"delivered", labelled(left), scan(intakev1.ScanStep_SCAN_STEP_DELIVERED, "s2"), flown,
-			only(&fulfillmentv1.ShipmentDelivered{TrackingNumber: "SB1", Carrier: "sandbox", ScanId: "s2", Location: "Kiel"})},
+			only(&fulfillmentv1.ShipmentDelivered{TrackingNumber: "SB1", Carrier: "sandbox", ScanId: "s2", Location: "Kiel", ReportId: theReport[:]})},
 		{"delivered comes first", labelled(), scan(intakev1.ScanStep_SCAN_STEP_DELIVERED, "s2"), flown,
-			only(&fulfillmentv1.ShipmentDelivered{TrackingNumber: "SB1", Carrier: "sandbox", ScanId: "s2", Location: "Kiel"})},
+			only(&fulfillmentv1.ShipmentDelivered{TrackingNumber: "SB1", Carrier: "sandbox", ScanId: "s2", Location: "Kiel", ReportId: theReport[:]})},
 		{"lost", labelled(left), scan(intakev1.ScanStep_SCAN_STEP_LOST, "s3"), flown,
-			only(&fulfillmentv1.ShipmentLost{TrackingNumber: "SB1", Carrier: "sandbox", ScanId: "s3", Reason: "c"})},
+			only(&fulfillmentv1.ShipmentLost{TrackingNumber: "SB1", Carrier: "sandbox", ScanId: "s3", Reason: "c", ReportId: theReport[:]})},
 		{"of a void label: it happened", labelled(voidStarted(ship1, 1, flown), voided(ship1, "edited")), scan(intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, "s1"), flown, only(left)},
 		{"of an order that nobody knows", nil, scan(intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, "s1"), flown, only(left)},
 		{"while it is cancelled: it shipped", labelled(cancelling(1), voidStarted(ship1, 1, flown)), scan(intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, "s1"), settled,
@@ -224,9 +229,9 @@ func TestScansAreRecordedOnce(t *testing.T) {
 	d, err := rules.Decide(given(t, labelled()...), scan(intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, "s1"), flown)
 	require.NoError(t, err)
 	require.Equal(t, noon.Add(time.Hour), d.Events[0].OccurredAt, "the carrier's clock")
-	d, err = rules.Decide(given(t), reactor.Trigger{Kind: reactor.Fact, Fact: &intakev1.Fact{Historic: true, Body: scan(intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, "s1").Fact.GetBody()}}, flown)
+	d, err = rules.Decide(given(t), reactor.Trigger{Kind: reactor.Fact, Report: theReport, Fact: &intakev1.Fact{Historic: true, Body: scan(intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, "s1").Fact.GetBody()}}, flown)
 	require.NoError(t, err)
-	imported := &fulfillmentv1.ShipmentScanned{TrackingNumber: "SB1", Carrier: "sandbox", ScanId: "s1", Step: intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, Code: "c", Location: "Kiel", Historic: true}
+	imported := &fulfillmentv1.ShipmentScanned{TrackingNumber: "SB1", Carrier: "sandbox", ScanId: "s1", Step: intakev1.ScanStep_SCAN_STEP_IN_TRANSIT, Code: "c", Location: "Kiel", Historic: true, ReportId: theReport[:]}
 	hear(t, only(imported), d)
 	require.Equal(t, flown, d.Events[0].OccurredAt, "ours where it tells none")
 }

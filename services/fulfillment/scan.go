@@ -19,7 +19,7 @@ import (
 func (d *draft) fact(t reactor.Trigger) {
 	switch body := t.Fact.GetBody().(type) {
 	case *intakev1.Fact_ScanReported:
-		d.scan(t.Fact)
+		d.scan(t)
 	case *intakev1.Fact_ShipmentReported:
 		d.report(t, body.ShipmentReported)
 	}
@@ -53,29 +53,32 @@ func (d *draft) told(f *intakev1.Fact) time.Time {
 	return d.now
 }
 
-// scan records what a carrier saw, once. It is a fact: late, early or contradictory, it is recorded.
-func (d *draft) scan(f *intakev1.Fact) {
-	s := f.GetScanReported()
-	if s == nil || d.state.Fulfillment.Scanned(s.GetCarrier(), s.GetTrackingNumber(), s.GetScanId()) {
+// scan records what a carrier saw, once. It is a fact: late, early or contradictory, it is recorded. Read again it is
+// recorded also where another delivery told the same, since it takes away what was read before.
+func (d *draft) scan(t reactor.Trigger) {
+	s := t.Fact.GetScanReported()
+	if s == nil || t.Revision == 0 && d.state.Fulfillment.Scanned(s.GetCarrier(), s.GetTrackingNumber(), s.GetScanId()) {
 		return
 	}
-	d.emitAt(scanned(s, f.GetHistoric()), d.told(f))
+	d.emitAt(scanned(s, t), d.told(t.Fact))
 }
 
-func scanned(s *intakev1.ScanReported, historic bool) proto.Message {
+func scanned(s *intakev1.ScanReported, t reactor.Trigger) proto.Message {
 	switch s.GetStep() {
 	case intakev1.ScanStep_SCAN_STEP_DELIVERED:
 		return &fulfillmentv1.ShipmentDelivered{
-			TrackingNumber: s.GetTrackingNumber(), Carrier: s.GetCarrier(), ScanId: s.GetScanId(), Location: s.GetLocation(), Historic: historic,
+			TrackingNumber: s.GetTrackingNumber(), Carrier: s.GetCarrier(), ScanId: s.GetScanId(), Location: s.GetLocation(),
+			Historic: t.Fact.GetHistoric(), ReportId: t.Report[:], Revision: t.Revision,
 		}
 	case intakev1.ScanStep_SCAN_STEP_LOST:
 		return &fulfillmentv1.ShipmentLost{
 			TrackingNumber: s.GetTrackingNumber(), Carrier: s.GetCarrier(), ScanId: s.GetScanId(), Reason: s.GetCode(),
+			ReportId: t.Report[:], Revision: t.Revision,
 		}
 	default:
 		return &fulfillmentv1.ShipmentScanned{
 			TrackingNumber: s.GetTrackingNumber(), Carrier: s.GetCarrier(), ScanId: s.GetScanId(), Step: s.GetStep(),
-			Code: s.GetCode(), Location: s.GetLocation(), Historic: historic,
+			Code: s.GetCode(), Location: s.GetLocation(), Historic: t.Fact.GetHistoric(), ReportId: t.Report[:], Revision: t.Revision,
 		}
 	}
 }

@@ -168,8 +168,11 @@ func labelled(more ...proto.Message) []proto.Message {
 	return append(released(started(ship1, 1, flown), purchased(ship1, "SB1")), more...)
 }
 
+// theReport is what a fact is known by, whatever the reading.
+var theReport = ident.Named("the report")
+
 func told(s *intakev1.ScanReported) reactor.Trigger {
-	return reactor.Trigger{Kind: reactor.Fact, Cause: ident.Named("fact"), Fact: &intakev1.Fact{
+	return reactor.Trigger{Kind: reactor.Fact, Cause: ident.Named("fact"), Report: theReport, Fact: &intakev1.Fact{
 		OccurredAt: timestamppb.New(noon.Add(time.Hour)), Body: &intakev1.Fact_ScanReported{ScanReported: s},
 	}}
 }

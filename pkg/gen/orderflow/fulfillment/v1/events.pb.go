@@ -390,8 +390,11 @@ type ShipmentScanned struct {
 	Code           string                 `protobuf:"bytes,5,opt,name=code,proto3" json:"code,omitempty"`
 	Location       string                 `protobuf:"bytes,6,opt,name=location,proto3" json:"location,omitempty"`
 	Historic       bool                   `protobuf:"varint,7,opt,name=historic,proto3" json:"historic,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The report that said it, the same for every reading of the same delivery; a higher revision supersedes.
+	ReportId      []byte `protobuf:"bytes,8,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
+	Revision      uint32 `protobuf:"varint,9,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ShipmentScanned) Reset() {
@@ -473,6 +476,20 @@ func (x *ShipmentScanned) GetHistoric() bool {
 	return false
 }
 
+func (x *ShipmentScanned) GetReportId() []byte {
+	if x != nil {
+		return x.ReportId
+	}
+	return nil
+}
+
+func (x *ShipmentScanned) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
 // ShipmentDelivered says that the parcel reached the customer.
 type ShipmentDelivered struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -481,8 +498,11 @@ type ShipmentDelivered struct {
 	ScanId         string                 `protobuf:"bytes,3,opt,name=scan_id,json=scanId,proto3" json:"scan_id,omitempty"`
 	Location       string                 `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"`
 	Historic       bool                   `protobuf:"varint,5,opt,name=historic,proto3" json:"historic,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The report that said it, the same for every reading of the same delivery; a higher revision supersedes.
+	ReportId      []byte `protobuf:"bytes,6,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
+	Revision      uint32 `protobuf:"varint,7,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ShipmentDelivered) Reset() {
@@ -550,6 +570,20 @@ func (x *ShipmentDelivered) GetHistoric() bool {
 	return false
 }
 
+func (x *ShipmentDelivered) GetReportId() []byte {
+	if x != nil {
+		return x.ReportId
+	}
+	return nil
+}
+
+func (x *ShipmentDelivered) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
 // ShipmentLost says that the carrier gave the parcel up.
 type ShipmentLost struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -557,8 +591,11 @@ type ShipmentLost struct {
 	Carrier        string                 `protobuf:"bytes,2,opt,name=carrier,proto3" json:"carrier,omitempty"`
 	ScanId         string                 `protobuf:"bytes,3,opt,name=scan_id,json=scanId,proto3" json:"scan_id,omitempty"`
 	Reason         string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The report that said it, the same for every reading of the same delivery; a higher revision supersedes.
+	ReportId      []byte `protobuf:"bytes,5,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
+	Revision      uint32 `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ShipmentLost) Reset() {
@@ -617,6 +654,20 @@ func (x *ShipmentLost) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *ShipmentLost) GetReportId() []byte {
+	if x != nil {
+		return x.ReportId
+	}
+	return nil
+}
+
+func (x *ShipmentLost) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
 }
 
 // ShipmentReported says that somebody else than us, the shop or the channel, hands lines of the order to the customer, or
@@ -866,7 +917,7 @@ const file_orderflow_fulfillment_v1_events_proto_rawDesc = "" +
 	"\vLabelVoided\x12\x1f\n" +
 	"\vshipment_id\x18\x01 \x01(\tR\n" +
 	"shipmentId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xec\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xa5\x02\n" +
 	"\x0fShipmentScanned\x12'\n" +
 	"\x0ftracking_number\x18\x01 \x01(\tR\x0etrackingNumber\x12\x18\n" +
 	"\acarrier\x18\x02 \x01(\tR\acarrier\x12\x17\n" +
@@ -874,18 +925,24 @@ const file_orderflow_fulfillment_v1_events_proto_rawDesc = "" +
 	"\x04step\x18\x04 \x01(\x0e2\x1d.orderflow.intake.v1.ScanStepR\x04step\x12\x12\n" +
 	"\x04code\x18\x05 \x01(\tR\x04code\x12\x1a\n" +
 	"\blocation\x18\x06 \x01(\tR\blocation\x12\x1a\n" +
-	"\bhistoric\x18\a \x01(\bR\bhistoric\"\xa7\x01\n" +
+	"\bhistoric\x18\a \x01(\bR\bhistoric\x12\x1b\n" +
+	"\treport_id\x18\b \x01(\fR\breportId\x12\x1a\n" +
+	"\brevision\x18\t \x01(\rR\brevision\"\xe0\x01\n" +
 	"\x11ShipmentDelivered\x12'\n" +
 	"\x0ftracking_number\x18\x01 \x01(\tR\x0etrackingNumber\x12\x18\n" +
 	"\acarrier\x18\x02 \x01(\tR\acarrier\x12\x17\n" +
 	"\ascan_id\x18\x03 \x01(\tR\x06scanId\x12\x1a\n" +
 	"\blocation\x18\x04 \x01(\tR\blocation\x12\x1a\n" +
-	"\bhistoric\x18\x05 \x01(\bR\bhistoric\"\x82\x01\n" +
+	"\bhistoric\x18\x05 \x01(\bR\bhistoric\x12\x1b\n" +
+	"\treport_id\x18\x06 \x01(\fR\breportId\x12\x1a\n" +
+	"\brevision\x18\a \x01(\rR\brevision\"\xbb\x01\n" +
 	"\fShipmentLost\x12'\n" +
 	"\x0ftracking_number\x18\x01 \x01(\tR\x0etrackingNumber\x12\x18\n" +
 	"\acarrier\x18\x02 \x01(\tR\acarrier\x12\x17\n" +
 	"\ascan_id\x18\x03 \x01(\tR\x06scanId\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x9f\x02\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1b\n" +
+	"\treport_id\x18\x05 \x01(\fR\breportId\x12\x1a\n" +
+	"\brevision\x18\x06 \x01(\rR\brevision\"\x9f\x02\n" +
 	"\x10ShipmentReported\x12\x1f\n" +
 	"\vshipment_id\x18\x01 \x01(\tR\n" +
 	"shipmentId\x125\n" +

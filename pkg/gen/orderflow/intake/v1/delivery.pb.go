@@ -151,7 +151,9 @@ type Delivery struct {
 	// Raised when a newer normaliser reads the same delivery again; the higher one supersedes.
 	Revision uint32 `protobuf:"varint,11,opt,name=revision,proto3" json:"revision,omitempty"`
 	// True where the provider says that this is test data.
-	Test          bool `protobuf:"varint,12,opt,name=test,proto3" json:"test,omitempty"`
+	Test bool `protobuf:"varint,12,opt,name=test,proto3" json:"test,omitempty"`
+	// The build whose normalisers read it.
+	Reader        string `protobuf:"bytes,13,opt,name=reader,proto3" json:"reader,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -270,6 +272,13 @@ func (x *Delivery) GetTest() bool {
 	return false
 }
 
+func (x *Delivery) GetReader() string {
+	if x != nil {
+		return x.Reader
+	}
+	return ""
+}
+
 var File_orderflow_intake_v1_delivery_proto protoreflect.FileDescriptor
 
 const file_orderflow_intake_v1_delivery_proto_rawDesc = "" +
@@ -281,7 +290,7 @@ const file_orderflow_intake_v1_delivery_proto_rawDesc = "" +
 	"\n" +
 	"Quarantine\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x16\n" +
-	"\x06detail\x18\x02 \x01(\tR\x06detail\"\xad\x03\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"\xc5\x03\n" +
 	"\bDelivery\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x18\n" +
@@ -299,7 +308,8 @@ const file_orderflow_intake_v1_delivery_proto_rawDesc = "" +
 	" \x01(\v2\x1f.orderflow.intake.v1.QuarantineR\n" +
 	"quarantine\x12\x1a\n" +
 	"\brevision\x18\v \x01(\rR\brevision\x12\x12\n" +
-	"\x04test\x18\f \x01(\bR\x04testBEZCgithub.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1;intakev1b\x06proto3"
+	"\x04test\x18\f \x01(\bR\x04test\x12\x16\n" +
+	"\x06reader\x18\r \x01(\tR\x06readerBEZCgithub.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1;intakev1b\x06proto3"
 
 var (
 	file_orderflow_intake_v1_delivery_proto_rawDescOnce sync.Once
