@@ -13,13 +13,15 @@ import (
 
 // entry is one line of the journal: one thing that happened. Exactly one of its parts is set.
 type entry struct {
-	Bought   *purchase `json:"bought,omitempty"`
-	Troubled string    `json:"troubled,omitempty"` // reference that was failed on purpose
-	Voided   []string  `json:"voided,omitempty"`   // tracking numbers
-	Scanned  *Scan     `json:"scanned,omitempty"`
-	Posted   string    `json:"posted,omitempty"` // id of a scan that was answered 2xx
-	Mail     *Mail     `json:"mail,omitempty"`
-	Emptied  bool      `json:"emptied,omitempty"` // the mailbox
+	Bought   *purchase  `json:"bought,omitempty"`
+	Troubled string     `json:"troubled,omitempty"` // reference that was failed on purpose
+	Voided   []string   `json:"voided,omitempty"`   // tracking numbers
+	Scanned  *Scan      `json:"scanned,omitempty"`
+	Posted   string     `json:"posted,omitempty"` // id of a scan that was answered 2xx
+	Mail     *Mail      `json:"mail,omitempty"`
+	Emptied  bool       `json:"emptied,omitempty"` // the mailbox
+	Text     *Text      `json:"text,omitempty"`
+	TextIs   *textState `json:"text_is,omitempty"`
 }
 
 // purchase is a label with what it was bought for.
@@ -61,12 +63,19 @@ type books struct {
 	nextMail    int64
 	// messageIDs counts every Message-ID ever seen, by a hash that is small enough to keep for mails that made room.
 	messageIDs map[[16]byte]int
+
+	texts     []*Text // oldest first
+	bySID     map[string]*Text
+	textsEver int64
+	// wordings counts texts by a hash of whom they were for and what they said.
+	wordings map[[32]byte]int
 }
 
 func openBooks(dir string, mailsMost int) (*books, error) {
 	b := &books{
 		mailsMost: mailsMost, byTracking: map[string]*parcel{}, byKey: map[string]*parcel{}, byReference: map[string][]*parcel{},
 		troubled: map[string]int{}, unposted: map[string]Scan{}, messageIDs: map[[16]byte]int{},
+		bySID: map[string]*Text{}, wordings: map[[32]byte]int{},
 	}
 	var err error
 	b.journal, err = openJournal(dir, func(line []byte, at position) error {
@@ -114,6 +123,10 @@ func (b *books) apply(e entry, at position) {
 		delete(b.unposted, e.Posted)
 	case e.Mail != nil:
 		b.keepMail(*e.Mail, at)
+	case e.Text != nil:
+		b.keepText(*e.Text)
+	case e.TextIs != nil:
+		b.moveText(*e.TextIs)
 	case e.Emptied:
 		b.mails, b.mailsEver, b.messageIDs = nil, 0, map[[16]byte]int{}
 	}
@@ -342,6 +355,9 @@ type Counts struct {
 	// RepeatedMessageIDs are Message-IDs seen more than once, Repeats how many mails that was too many.
 	RepeatedMessageIDs int `json:"repeated_message_ids"`
 	Repeats            int `json:"repeats"`
+	// TextRepeats are texts with the same words to the same number as one before.
+	Texts       int64 `json:"texts"`
+	TextRepeats int   `json:"text_repeats"`
 }
 
 func (b *books) counts() Counts {
@@ -349,6 +365,7 @@ func (b *books) counts() Counts {
 	defer b.mu.Unlock()
 	c := Counts{
 		Labels: len(b.parcels), Scans: b.scans, ScansUnposted: len(b.unposted), Mails: b.mailsEver,
+		Texts: b.textsEver, TextRepeats: b.repeatedTexts(),
 		LabelsAboveOne: map[string]int{}, LiveLabelsAboveOne: map[string]int{},
 	}
 	for reference, parcels := range b.byReference {

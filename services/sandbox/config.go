@@ -8,7 +8,7 @@ import (
 
 // Config is what an operator can set about the sandbox.
 type Config struct {
-	Listen     string `env:"SANDBOX_LISTEN" envDefault:"127.0.0.1:8090" desc:"Address of the sandbox's carrier API and mailbox pages."`
+	Listen     string `env:"SANDBOX_LISTEN" envDefault:"127.0.0.1:8090" desc:"Address of the sandbox's carrier API, its phone (Twilio's Messages API) and the pages of both and of the mailbox."`
 	SMTPListen string `env:"SANDBOX_SMTP_LISTEN" envDefault:"127.0.0.1:1025" desc:"Address where the sandbox takes mail."`
 	Dir        string `env:"SANDBOX_DIR" desc:"Folder of the sandbox's books. Empty: they are in memory and a restart forgets them."`
 	MailsMost  int    `env:"SANDBOX_MAILS_MOST" envDefault:"100000" desc:"How many mails the sandbox shows; older ones make room."`
@@ -16,6 +16,9 @@ type Config struct {
 	CarrierKey    string `env:"SANDBOX_CARRIER_KEY" secret:"true" desc:"Key that the sandbox's carrier asks for: Authorization: Bearer <key>."`
 	WebhookSecret string `env:"SANDBOX_WEBHOOK_SECRET" secret:"true" desc:"Signs the sandbox carrier's tracking webhooks: whsec_ and base64 of 24 to 64 bytes."`
 	TrackingURL   string `env:"SANDBOX_TRACKING_URL" desc:"Where the sandbox carrier posts its scans: http://host:port/webhooks/sandbox. Empty: scans stand in its books only."`
+
+	TwilioAccount string   `env:"TWILIO_ACCOUNT_SID" desc:"The Twilio account that texts are sent from: AC and 32 hexadecimal digits."`
+	TwilioTokens  []string `env:"TWILIO_AUTH_TOKEN" secret:"true" desc:"Auth token of the Twilio account: signs its status callbacks, and texts are sent with the first one. Several, separated by commas, while it is changed; TWILIO_AUTH_TOKEN_<ACCOUNT> for callbacks of further accounts."`
 
 	ScanAfter time.Duration `env:"SANDBOX_SCAN_AFTER" envDefault:"1s" desc:"How long after it was bought a label is scanned for the first time."`
 	ScanEvery time.Duration `env:"SANDBOX_SCAN_EVERY" envDefault:"1s" desc:"How long after one scan the next one follows."`

@@ -17,7 +17,7 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// pages show the mailbox and the labels, to programs as JSON and to people as HTML.
+// pages show the mailbox, the phone and the labels, to programs as JSON and to people as HTML.
 type pages struct {
 	books  *books
 	front  *template.Template
@@ -40,6 +40,7 @@ func (p *pages) routes(e *echo.Echo) {
 	e.GET("/mails", p.list)
 	e.DELETE("/mails", p.empty)
 	e.GET("/mails/:id", p.mail)
+	e.GET("/texts", p.texts)
 	e.GET("/books", func(c echo.Context) error { return c.JSON(http.StatusOK, p.books.counts()) })
 }
 
@@ -66,6 +67,12 @@ func (p *pages) list(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string][]Mail{"mails": mails})
 }
 
+// texts is the newest texts as JSON: ?to=.
+func (p *pages) texts(c echo.Context) error {
+	to := c.QueryParam("to")
+	return c.JSON(http.StatusOK, map[string][]Text{"texts": p.books.textsWhere(listedMost, func(t Text) bool { return to == "" || t.To == to })})
+}
+
 func (p *pages) empty(c echo.Context) error {
 	if err := p.books.empty(); err != nil {
 		return err
@@ -73,7 +80,7 @@ func (p *pages) empty(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-// home lists mails and labels, those that hold the words that were searched for.
+// home lists mails, texts and labels, those that hold the words that were searched for.
 func (p *pages) home(c echo.Context) error {
 	search := strings.ToLower(strings.TrimSpace(c.QueryParam("q")))
 	mails, err := p.books.mailsWhere(shownMost, func(m Mail) bool {
@@ -82,6 +89,7 @@ func (p *pages) home(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	texts := p.books.textsWhere(shownMost, func(t Text) bool { return strings.Contains(strings.ToLower(t.Body+" "+t.To), search) })
 	var parcels []parcel
 	for _, each := range p.books.latest(shownMost) {
 		if strings.Contains(strings.ToLower(each.Label.Reference+" "+each.Label.Tracking), search) {
@@ -89,7 +97,7 @@ func (p *pages) home(c echo.Context) error {
 		}
 	}
 	return render(c, p.front, map[string]any{
-		"Search": c.QueryParam("q"), "Mails": mails, "Parcels": parcels, "Counts": p.books.counts(), "Most": shownMost,
+		"Search": c.QueryParam("q"), "Mails": mails, "Texts": texts, "Parcels": parcels, "Counts": p.books.counts(), "Most": shownMost,
 	})
 }
 

@@ -18,7 +18,7 @@ func Service() host.Service {
 	config := &Config{}
 	return host.Service{
 		Name:   "sandbox",
-		About:  "Stands in for the outside: a carrier that sells labels and scans parcels, and a mailbox to look into.",
+		About:  "Stands in for the outside: a carrier that sells labels and scans parcels, a mailbox and a phone to look into.",
 		Config: config,
 		Start: func(_ context.Context, d host.Deps) ([]host.Task, error) {
 			return start(*config, d)
@@ -46,7 +46,9 @@ func start(config Config, d host.Deps) ([]host.Task, error) {
 	}
 	courier := newCourier(config, b, p, d.Clock, d.Log)
 	e := web.New(d.Log)
-	newCarrier(config, b, courier, d.Clock).routes(e)
+	carrier, teller := newCarrier(config, b, courier, d.Clock), newTeller(config, b, d.Log)
+	carrier.routes(e)
+	(&phone{config: config, books: b, carrier: carrier, teller: teller, clock: d.Clock}).routes(e)
 	newPages(b).routes(e)
 	mailbox := newMailbox(b, d.Clock, d.Log)
 	d.Log.Info().Stringer("http", pagesAt.Addr()).Stringer("smtp", mailAt.Addr()).Msg("the sandbox is open")
@@ -56,6 +58,7 @@ func start(config Config, d host.Deps) ([]host.Task, error) {
 		parts.Go(func() error { return web.Serve(pagesAt, e)(ctx) })
 		parts.Go(func() error { return mailbox.Serve(mailAt) })
 		parts.Go(func() error { return courier.run(ctx) })
+		parts.Go(func() error { return teller.run(ctx) })
 		parts.Go(func() error {
 			select {
 			case <-b.journal.broken:
