@@ -165,7 +165,7 @@ func (g *Gatherer) send(ctx context.Context, batch []*parcel) {
 // halve publishes what is few one by one. A larger batch that is refused for a repeat is halved; refused for another
 // reason, each message learns by itself what becomes of it.
 func (g *Gatherer) halve(ctx context.Context, batch []*parcel, tell func(*parcel, answer)) {
-	if len(batch) < batchFrom {
+	if len(batch) < g.publisher.from {
 		g.singly(ctx, batch, tell)
 		return
 	}

@@ -57,12 +57,15 @@ func reactorUser(service string, facts Owner) User {
 	return u
 }
 
-// projectorUser keeps the journal, and makes room in INTAKE.
+// projectorUser keeps the journal, makes room in INTAKE, and watches.
 func projectorUser() User {
 	u := User{Name: "projector", Publish: []string{"dead.projector.>", "dead.journal.>"}}
 	u.Publish = append(u.Publish, pulls(JournalDurable())...)
 	u.Publish = append(u.Publish, bells("projector")...)
-	u.Publish = append(u.Publish, api("CONSUMER.LIST."+Intake), api("STREAM.PURGE."+Intake), api("DIRECT.GET."+Intake), api("STREAM.MSG.GET."+Intake))
+	for _, stream := range []string{Intake, Events, Commands, Dead} { // it says how much waits in each
+		u.Publish = append(u.Publish, info(stream), api("CONSUMER.LIST."+stream))
+	}
+	u.Publish = append(u.Publish, api("STREAM.PURGE."+Intake), api("DIRECT.GET."+Intake), api("STREAM.MSG.GET."+Intake))
 	return u
 }
 

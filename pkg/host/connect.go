@@ -178,6 +178,9 @@ func (c *connections) broker(s Settings, service Service, o Options, d *Deps) er
 		return fmt.Errorf("connect to JetStream: %w", err)
 	}
 	d.Bus = bus.NewPublisher(d.JS)
+	if o.Staging {
+		d.Bus = d.Bus.Staging()
+	}
 	return nil
 }
 

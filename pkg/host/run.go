@@ -21,6 +21,8 @@ type Options struct {
 	Log     zerolog.Logger
 	// NATS options reach an embedded server without a socket.
 	NATS []nats.Option
+	// Staging says that the NATS server stages batches in memory.
+	Staging bool
 	// NATSUser are the options with which a service logs in, by its name. Nil where NATS_URL says it.
 	NATSUser func(service string) []nats.Option
 	// Listeners that were opened before, by name; "admin" is the host's own.

@@ -218,10 +218,12 @@ func (r *Reactor) doAndRecord(key string, o *order.State, request Request) {
 func (r *Reactor) do(o *order.State, request Request) (answer any, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), r.pace.callTimeout)
 	defer cancel()
+	began := time.Now()
 	err = guarded(func() (err error) {
 		answer, err = r.spec.Calls.Do(ctx, o, request)
 		return err
 	})
+	r.metrics.called(time.Since(began), err)
 	return answer, err
 }
 

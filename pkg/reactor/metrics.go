@@ -1,6 +1,10 @@
 package reactor
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 type metrics struct {
 	batch     prometheus.Histogram
@@ -11,6 +15,7 @@ type metrics struct {
 	dead      prometheus.Counter
 	swept     prometheus.Counter
 	inFlight  prometheus.Gauge
+	calls     *prometheus.HistogramVec
 }
 
 // newMetrics registers what the loop counts. Without a registry it counts for nobody.
@@ -35,9 +40,21 @@ func newMetrics(registry prometheus.Registerer, service string) *metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: "orderflow", Name: "calls_in_flight", Help: "Calls to the outside under way or waiting.", ConstLabels: labels,
 		}),
+		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "orderflow", Name: "call_seconds", Help: "How long calls to the outside took: answered, also with a no, or failed.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}, ConstLabels: labels,
+		}, []string{"outcome"}),
 	}
 	if registry != nil {
-		registry.MustRegister(m.batch, m.appended, m.conflicts, m.retries, m.parked, m.dead, m.swept, m.inFlight)
+		registry.MustRegister(m.batch, m.appended, m.conflicts, m.retries, m.parked, m.dead, m.swept, m.inFlight, m.calls)
 	}
 	return m
+}
+
+func (m *metrics) called(took time.Duration, err error) {
+	outcome := "answered"
+	if err != nil {
+		outcome = "failed"
+	}
+	m.calls.WithLabelValues(outcome).Observe(took.Seconds())
 }

@@ -13,6 +13,7 @@
 //	write.go         a guarded upsert and the rows that belong to it
 //	rebuild.go       everything anew beside the live tables (rebuild_fill.go), then a swap behind the views (rebuild_swap.go)
 //	verify.go        are the tables what the events come to?
+//	watch.go         what waits, in the whole system, as metrics
 //	journal.go       every delivery, kept as it came
 //
 // The row of an order or SKU carries (fold version, events seen) and never steps back. A generation is one set of

@@ -26,7 +26,10 @@ func Service() host.Service {
 			j := newJournal(d, *config)
 			// Here, where every delivery is kept on, is who takes deliveries out of the stream again.
 			janitor := &bus.Janitor{JS: d.JS, Log: d.Log}
-			return []host.Task{{Name: "projector", Run: c.Run}, {Name: "journal", Run: j.Run}, {Name: "janitor", Run: janitor.Run}}, nil
+			w := newWatch(d.Pool, d.JS, d.Log, d.Registry)
+			return []host.Task{
+				{Name: "projector", Run: c.Run}, {Name: "journal", Run: j.Run}, {Name: "janitor", Run: janitor.Run}, {Name: "watch", Run: w.Run},
+			}, nil
 		},
 	}
 }

@@ -20,6 +20,7 @@ import (
 type Server struct {
 	server      *server.Server
 	dir, staged string // its data, and where batches are staged in memory
+	staging     bool
 }
 
 // storeMost is more than any disk has.

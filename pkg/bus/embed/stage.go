@@ -30,6 +30,7 @@ func (s *Server) StageInMemory() error {
 	if err := s.unstage(); err != nil {
 		return err
 	}
+	s.staging = true
 	for _, stream := range streams {
 		if err := stage(filepath.Join(stream, "batches"), filepath.Join(s.staged, filepath.Base(stream))); err != nil {
 			return err
@@ -37,6 +38,9 @@ func (s *Server) StageInMemory() error {
 	}
 	return nil
 }
+
+// Staging says that batches are staged in memory.
+func (s *Server) Staging() bool { return s.staging }
 
 // stage links a folder that is not there yet to one in memory.
 func stage(link, to string) error {

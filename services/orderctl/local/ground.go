@@ -210,7 +210,7 @@ func (g *Ground) URL(listener string) string {
 
 // HostOptions are how the host runs services on this ground.
 func (g *Ground) HostOptions() host.Options {
-	return host.Options{Environ: g.environ, Log: g.log, NATS: g.natsOpts, NATSUser: g.natsUser, Listeners: g.listeners}
+	return host.Options{Environ: g.environ, Log: g.log, NATS: g.natsOpts, NATSUser: g.natsUser, Staging: g.Embedded != nil && g.Embedded.Staging(), Listeners: g.listeners}
 }
 
 // Remember writes run.json, whole or not at all.
