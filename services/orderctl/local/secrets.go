@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -69,13 +70,18 @@ type sandboxSecrets struct {
 	Checkout    string `json:"checkout"`
 	Sandbox     string `json:"sandbox"`
 	CarrierKey  string `json:"carrier_key"`
+	Twilio      string `json:"twilio"`
 }
+
+// sandboxAccount is the account at the sandbox's phone.
+const sandboxAccount = "AC00000000000000000000000000000000"
 
 func freshSecrets() sandboxSecrets {
 	word := func() string { return strings.ToLower(rand.Text()) }
 	standard := func() string { return "whsec_" + base64.StdEncoding.EncodeToString(random(32)) }
 	return sandboxSecrets{
 		Stripe: "whsec_" + word(), Shopify: word(), WooCommerce: word(), Checkout: standard(), Sandbox: standard(), CarrierKey: word(),
+		Twilio: word(),
 	}
 }
 
@@ -94,7 +100,8 @@ func (g *Ground) outside(context.Context) error {
 	if err != nil {
 		return err
 	}
-	sources := "stripe,shopify,woocommerce,checkout,sandbox"
+	sources := "stripe,shopify,woocommerce,checkout,sandbox,twilio"
+	called := cmp.Or(strings.TrimSuffix(g.environ["INGRESS_PUBLIC_URL"], "/"), g.URL("ingress"))
 	for name, value := range map[string]string{
 		"STRIPE_WEBHOOK_SECRET": s.Stripe, "SHOPIFY_WEBHOOK_SECRET": s.Shopify, "WOOCOMMERCE_WEBHOOK_SECRET": s.WooCommerce,
 		"CHECKOUT_WEBHOOK_SECRET": s.Checkout, "SANDBOX_WEBHOOK_SECRET": s.Sandbox,
@@ -106,6 +113,9 @@ func (g *Ground) outside(context.Context) error {
 		"SMTP_URL":  "smtp://" + g.listeners["smtp"].Addr().String() + "?starttls=none",
 		"MAIL_FROM": "The sandbox shop <orders@shop.example>", "SHOP_NAME": "The sandbox shop",
 		"FULFILLMENT_REQUIRE_ADDRESS": "false",
+		// SMS_PROVIDER=twilio sends texts to the sandbox's phone.
+		"TWILIO_ACCOUNT_SID": sandboxAccount, "TWILIO_AUTH_TOKEN": s.Twilio, "TWILIO_FROM": "+15005550006",
+		"TWILIO_API_URL": g.URL("sandbox"), "TWILIO_STATUS_URL": called + "/webhooks/twilio",
 	} {
 		if g.environ[name] == "" {
 			g.environ[name] = value
@@ -119,16 +129,18 @@ func (g *Ground) readSecrets() (sandboxSecrets, error) {
 	path := filepath.Join(g.Dir, sandboxFile)
 	data, err := os.ReadFile(path)
 	if err == nil {
-		err = json.Unmarshal(data, &s)
-		if err != nil {
-			err = fmt.Errorf("%s: %w", path, err)
+		if err = json.Unmarshal(data, &s); err != nil {
+			return s, fmt.Errorf("%s: %w", path, err)
 		}
+		if s.Twilio != "" {
+			return s, nil
+		}
+		s.Twilio = freshSecrets().Twilio // the file is older than the phone
+	} else if errors.Is(err, fs.ErrNotExist) {
+		s = freshSecrets()
+	} else {
 		return s, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return s, err
-	}
-	s = freshSecrets()
 	if data, err = json.MarshalIndent(s, "", "  "); err != nil {
 		return s, err
 	}
@@ -145,5 +157,6 @@ func (g *Ground) Secrets() map[string]string {
 		first, _, _ := strings.Cut(g.environ[strings.ToUpper(source)+"_WEBHOOK_SECRET"], ",")
 		secrets[source] = first
 	}
+	secrets["twilio"], _, _ = strings.Cut(g.environ["TWILIO_AUTH_TOKEN"], ",")
 	return secrets
 }
