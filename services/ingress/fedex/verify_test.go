@@ -17,7 +17,7 @@ import (
 const (
 	secret = "a security token"
 	body   = `{"trackResults":[]}`
-	// openssl dgst -sha256 -hmac "a security token"
+	// What openssl dgst -sha256 -hmac "a security token" says.
 	inHex = "dcdbbd63b5980126a2efe431a8e0bb13ec9cea93d5ed4d1bb6cd17807f2a9da5"
 )
 

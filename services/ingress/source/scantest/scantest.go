@@ -2,11 +2,12 @@
 package scantest
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
@@ -30,35 +31,45 @@ func Lines(facts []*intakev1.Fact) []string {
 // Refused says that a request was refused with the code; with none, that it was let in.
 func Refused(t *testing.T, want source.Code, err error) {
 	t.Helper()
-	if want == "" {
-		require.NoError(t, err)
-		return
-	}
 	var refused *source.Refused
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, want, refused.Code, refused.Detail)
+	switch {
+	case err == nil && want == "":
+	case err == nil:
+		t.Fatalf("it was let in, and should have been refused: %s", want)
+	case !errors.As(err, &refused) || refused.Code != want:
+		t.Fatalf("it was refused with %q, and not with %q", err, want)
+	}
 }
+
+// longest is how long a reference, a code or a place may be.
+const longest = 255
 
 // Holds says what is true of every reading of a carrier, whatever was signed: it is the same each time, and of scans
 // that are some, each once, which their references find.
 func Holds(t *testing.T, first, again source.Reading) {
 	t.Helper()
-	require.True(t, proto.Equal(first.Quarantine, again.Quarantine))
-	require.Equal(t, []string{first.Topic, first.DeliveryID}, []string{again.Topic, again.DeliveryID})
-	require.Equal(t, Lines(first.Facts), Lines(again.Facts))
+	if !proto.Equal(first.Quarantine, again.Quarantine) || first.Topic != again.Topic || first.DeliveryID != again.DeliveryID ||
+		!slices.Equal(Lines(first.Facts), Lines(again.Facts)) {
+		t.Fatalf("the same bytes were read in two ways:\n%v\n%v", first, again)
+	}
 	seen := map[string]bool{}
 	for _, f := range first.Facts {
 		s := f.GetScanReported()
-		require.NoError(t, f.GetOccurredAt().CheckValid())
-		require.NotZero(t, s.GetStep())
-		require.NotEmpty(t, s.GetTrackingNumber())
-		require.NotEmpty(t, s.GetCarrier())
-		require.Equal(t, []string{"tracking:" + s.GetCarrier() + ":" + s.GetTrackingNumber()}, f.GetReferences())
-		require.LessOrEqual(t, max(len(s.GetCode()), len(s.GetLocation()), len(f.GetReferences()[0])), 255)
-		key := f.GetReferences()[0] + " " + s.GetScanId()
-		require.False(t, seen[key], "one scan is told twice")
+		reference := "tracking:" + s.GetCarrier() + ":" + s.GetTrackingNumber()
+		key := reference + " " + s.GetScanId()
+		_, unsendable := proto.Marshal(f) // it refuses what is no UTF-8
+		switch {
+		case f.GetOccurredAt().CheckValid() != nil, s.GetStep() == source.NoScan, s.GetCarrier() == "", s.GetTrackingNumber() == "", s.GetScanId() == "":
+			t.Fatalf("it says too little: %v", f)
+		case !slices.Equal(f.GetReferences(), []string{reference}):
+			t.Fatalf("it is not found by %s: %v", reference, f)
+		case max(len(reference), len(s.GetCode()), len(s.GetLocation())) > longest:
+			t.Fatalf("it says too much: %v", f)
+		case seen[key]:
+			t.Fatalf("it is told twice: %v", f)
+		case unsendable != nil:
+			t.Fatal(unsendable)
+		}
 		seen[key] = true
-		_, err := proto.Marshal(f) // refuses what is no UTF-8
-		require.NoError(t, err)
 	}
 }
