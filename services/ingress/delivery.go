@@ -129,6 +129,7 @@ func NewDelivery(s source.Source, r source.Request, a source.Account, reading so
 	return &intakev1.Delivery{
 		Id: id[:], Source: s.Name(), Account: a.Name, Topic: reading.Topic, DeliveryId: reading.DeliveryID, Headers: reading.Headers,
 		Body: r.Body, ReceivedAt: timestamppb.New(r.ReceivedAt), Facts: reading.Facts, Quarantine: reading.Quarantine, Test: reading.Test,
+		Reader: Build(),
 	}, id
 }
 

@@ -1,0 +1,117 @@
+package ingress
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/orderflow/orderflow/services/ingress/source"
+
+	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
+)
+
+// Deliveries are read once, when they come, and may be read again when the normalisers have been mended. What else has a
+// say in a reading are settings of the account, so they are needed again.
+
+// ErrNotReadable says that this program cannot read a delivery at all.
+var ErrNotReadable = errors.New("this program cannot read it")
+
+// Reread reads a delivery that was kept with the normalisers of this program: the same delivery, with its id, its
+// revision and the time at which it came, and the facts and the quarantine of today. The environment says to which shop
+// a payment provider's account belongs, how it captures, and which modes are taken; most is the largest message that the
+// broker takes.
+func Reread(environ map[string]string, kept *intakev1.Delivery, most int64) (*intakev1.Delivery, error) {
+	s := SourceByName(kept.GetSource())
+	if s == nil {
+		return nil, fmt.Errorf("%w: it knows no source %s", ErrNotReadable, source.Clean(kept.GetSource(), longestWord))
+	}
+	a, err := accountNow(environ, s, kept)
+	if err != nil {
+		return nil, err
+	}
+	r := source.Request{Header: http.Header{}, Body: kept.GetBody(), ReceivedAt: kept.GetReceivedAt().AsTime()}
+	for _, h := range kept.GetHeaders() {
+		r.Header.Set(h.GetName(), h.GetValue())
+	}
+	reading, failure := Read(s, r, a)
+	if failure != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotReadable, failure)
+	}
+	d, _ := NewDelivery(s, r, a, reading)
+	d.Id, d.Revision = kept.GetId(), kept.GetRevision() // what it is called was settled when it came
+	if _, err := encode(d, most); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotReadable, err)
+	}
+	return d, nil
+}
+
+// The endings of the settings that have a say in a reading.
+const (
+	modeSetting    = "_MODE"
+	shopSetting    = "_SHOP"
+	captureSetting = "_CAPTURE"
+)
+
+// ReadingSettings are the settings of an environment that have a say in a reading. None of them is a secret.
+func ReadingSettings(environ map[string]string) map[string]string {
+	found := map[string]string{}
+	for name, value := range environ {
+		for _, s := range Sources() {
+			rest, ours := strings.CutPrefix(name, strings.ToUpper(s.Name()))
+			if ours && slices.ContainsFunc([]string{modeSetting, shopSetting, captureSetting}, func(ending string) bool {
+				return rest == ending || strings.HasPrefix(rest, ending+"_")
+			}) {
+				found[name] = value
+			}
+		}
+	}
+	if mode, ok := environ["INGRESS_MODE"]; ok {
+		found["INGRESS_MODE"] = mode
+	}
+	return found
+}
+
+// accountNow is the account of a delivery as it is set now.
+func accountNow(environ map[string]string, s source.Source, kept *intakev1.Delivery) (source.Account, error) {
+	a := source.Account{Name: kept.GetAccount(), Mode: modeNow(environ, s, kept)}
+	if s.Role() == source.Payments {
+		shop := settingOf(environ, s, kept.GetAccount(), shopSetting)
+		if shop.value == "" {
+			shop.value = "checkout/" + defaultAccount
+		}
+		var err error
+		if a.Shop, err = ParseShop(shop.value); err != nil {
+			return a, fmt.Errorf("%s: %w", shop.setting, err)
+		}
+	}
+	a.AutoCapture = settingOf(environ, s, kept.GetAccount(), captureSetting).value == autoCapture
+	return a, nil
+}
+
+// modeNow is what the account takes. What it took when the delivery came it takes still; what it did not is looked up.
+func modeNow(environ map[string]string, s source.Source, kept *intakev1.Delivery) source.Mode {
+	if kept.GetQuarantine().GetReason() != source.TestMode {
+		return source.Both
+	}
+	mode := settingOf(environ, s, kept.GetAccount(), modeSetting).value
+	if mode == "" {
+		mode = environ["INGRESS_MODE"]
+	}
+	switch m := source.Mode(mode); m {
+	case source.Live, source.Test, source.Both:
+		return m
+	}
+	if kept.GetTest() {
+		return source.Live
+	}
+	return source.Test
+}
+
+// settingOf is an account's own setting, or that of its source.
+func settingOf(environ map[string]string, s source.Source, account, ending string) told {
+	setting := strings.ToUpper(s.Name()) + ending
+	t := told{setting, environ[setting]}
+	return t.of(environ, setting+"_"+strings.ToUpper(account))
+}
