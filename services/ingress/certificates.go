@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
 )
@@ -23,6 +26,8 @@ type certificates struct {
 	client *http.Client
 	roots  *x509.CertPool // nil for the system's
 	clock  func() time.Time
+	// budget bounds what is fetched for whoever has signed nothing yet: a path can be written in any number of ways.
+	budget *rate.Limiter
 
 	flight singleflight.Group
 	mu     sync.Mutex
@@ -45,11 +50,16 @@ const (
 	keptFor  = 24 * time.Hour
 	// failedFor keeps a URL that leads nowhere from being fetched for every delivery that names it.
 	failedFor = 10 * time.Second
+	// fetchEvery and fetchMost are how often something is fetched in the long run, and how often at once.
+	fetchEvery = 6 * time.Second
+	fetchMost  = 20
 )
+
+var errBudget = errors.New("too many certificates were asked for; none is fetched for a while")
 
 func newCertificates(roots *x509.CertPool, clock func() time.Time) *certificates {
 	return &certificates{
-		client: providerClient(), roots: roots, clock: clock, kept: map[string]kept{},
+		client: providerClient(), roots: roots, clock: clock, budget: rate.NewLimiter(rate.Every(fetchEvery), fetchMost), kept: map[string]kept{},
 	}
 }
 
@@ -69,19 +79,37 @@ func (c *certificates) get(ctx context.Context, at string) (*x509.Certificate, e
 	if ok && now.Before(have.until) {
 		return have.certificate, have.err
 	}
-	got, err, _ := c.flight.Do(at, func() (any, error) { return c.fetch(ctx, at, now) })
-	certificate, _ := got.(*x509.Certificate)
-	keep := kept{certificate, err, now.Add(keptFor)}
-	if err != nil {
-		keep.until = now.Add(failedFor)
+	got, err, _ := c.flight.Do(at, func() (any, error) {
+		if !c.budget.AllowN(now, 1) {
+			return nil, errBudget
+		}
+		return c.fetch(ctx, at, now)
+	})
+	if certificate, _ := got.(*x509.Certificate); err == nil {
+		c.keep(at, kept{certificate, nil, now.Add(keptFor)}, now)
+		return certificate, nil
 	}
+	var refused *source.Refused
+	if have.certificate != nil && now.Before(have.certificate.NotAfter) && !errors.As(err, &refused) {
+		return have.certificate, nil // it was good a day ago, and whoever holds it cannot be asked now
+	}
+	if !errors.Is(err, errBudget) {
+		c.keep(at, kept{nil, err, now.Add(failedFor)}, now)
+	}
+	return nil, err
+}
+
+// keep remembers what came of a URL. What has failed makes room for what has not.
+func (c *certificates) keep(at string, what kept, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.kept) >= keptMost {
+		maps.DeleteFunc(c.kept, func(_ string, k kept) bool { return k.err != nil || !now.Before(k.until) })
+	}
+	if len(c.kept) >= keptMost {
 		clear(c.kept)
 	}
-	c.kept[at] = keep
-	return certificate, err
+	c.kept[at] = what
 }
 
 func (c *certificates) fetch(ctx context.Context, at string, now time.Time) (*x509.Certificate, error) {
@@ -91,7 +119,47 @@ func (c *certificates) fetch(ctx context.Context, at string, now time.Time) (*x5
 	if err != nil {
 		return nil, fmt.Errorf("fetch the certificate of a signature: %w", err)
 	}
-	return trusted(data, c.roots, now)
+	leaf, between, err := parsed(data)
+	if err != nil {
+		return nil, err
+	}
+	err = trusted(leaf, between, c.roots, now)
+	var unknown x509.UnknownAuthorityError
+	if !errors.As(err, &unknown) {
+		return leaf, distrusted(err)
+	}
+	issuer, err := c.issuer(ctx, leaf)
+	if err != nil {
+		return nil, fmt.Errorf("fetch who issued the certificate of a signature: %w", err)
+	}
+	if issuer != nil {
+		between.AddCert(issuer)
+	}
+	return leaf, distrusted(trusted(leaf, between, c.roots, now))
+}
+
+// issuers is where Amazon's authority has the certificates of those who issue its certificates. SNS gives its own without
+// them, and says where they are (RFC 5280, authority information access). Nothing but the root makes one trusted, so that
+// it does no harm that they are fetched without TLS.
+var issuers = regexp.MustCompile(`^http://crt\.[a-z0-9]{1,20}\.amazontrust\.com/[a-z0-9]{1,20}\.(?:cer|crt)$`)
+
+// issuer is the certificate of who issued another one; nil if it does not say where that is, at a place that we know.
+func (c *certificates) issuer(ctx context.Context, leaf *x509.Certificate) (*x509.Certificate, error) {
+	for _, at := range leaf.IssuingCertificateURL {
+		if !issuers.MatchString(at) {
+			continue
+		}
+		data, err := fetched(ctx, c.client, at)
+		if err != nil {
+			return nil, err
+		}
+		issuer, err := x509.ParseCertificate(data)
+		if err != nil {
+			return nil, source.Refuse(source.Malformed, "the certificate of who issued the one that it names cannot be read")
+		}
+		return issuer, nil
+	}
+	return nil, nil //nolint:nilnil // nobody is named, and nothing is wrong with that
 }
 
 // get fetches what is at a URL, if it is there and not large.
@@ -100,6 +168,10 @@ func get(ctx context.Context, client *http.Client, at string) ([]byte, error) {
 	if err != nil || u.Scheme != "https" {
 		return nil, errors.New("it is no https URL")
 	}
+	return fetched(ctx, client, at)
+}
+
+func fetched(ctx context.Context, client *http.Client, at string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, http.NoBody)
 	if err != nil {
 		return nil, err
@@ -114,22 +186,21 @@ func get(ctx context.Context, client *http.Client, at string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case answer.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%s answered %d", u.Host, answer.StatusCode)
+		return nil, fmt.Errorf("%s answered %d", request.URL.Host, answer.StatusCode)
 	case len(data) > certificateMost:
-		return nil, fmt.Errorf("%s answered more than %d bytes", u.Host, certificateMost)
+		return nil, fmt.Errorf("%s answered more than %d bytes", request.URL.Host, certificateMost)
 	}
 	return data, nil
 }
 
-// trusted is the first certificate of a PEM file, if an authority that we trust has issued it, by way of the others.
-func trusted(data []byte, roots *x509.CertPool, now time.Time) (*x509.Certificate, error) {
-	var leaf *x509.Certificate
-	between := x509.NewCertPool()
+// parsed are the first certificate of a PEM file, and the others, by way of which it may have been issued.
+func parsed(data []byte) (leaf *x509.Certificate, between *x509.CertPool, err error) {
+	between = x509.NewCertPool()
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		parsed, err := x509.ParseCertificate(block.Bytes)
 		switch {
 		case err != nil:
-			return nil, source.Refuse(source.Malformed, "the certificate that it names cannot be read")
+			return nil, nil, source.Refuse(source.Malformed, "the certificate that it names cannot be read")
 		case leaf == nil:
 			leaf = parsed
 		default:
@@ -137,15 +208,24 @@ func trusted(data []byte, roots *x509.CertPool, now time.Time) (*x509.Certificat
 		}
 	}
 	if leaf == nil {
-		return nil, source.Refuse(source.Malformed, "there is no certificate where it says that one is")
+		return nil, nil, source.Refuse(source.Malformed, "there is no certificate where it says that one is")
 	}
+	return leaf, between, nil
+}
+
+// trusted says that an authority that we trust has issued a certificate, by way of others.
+func trusted(leaf *x509.Certificate, between, roots *x509.CertPool, now time.Time) error {
 	_, err := leaf.Verify(x509.VerifyOptions{
 		Roots: roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
-	if err != nil {
-		return nil, source.Refuse(source.BadSignature, "the certificate that it names is not to be trusted: "+err.Error())
+	return err
+}
+
+func distrusted(err error) error {
+	if err == nil {
+		return nil
 	}
-	return leaf, nil
+	return source.Refuse(source.BadSignature, "the certificate that it names is not to be trusted: "+err.Error())
 }
 
 // certify finds the certificate that a request names, for sources that sign so.

@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -8,6 +9,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -125,4 +128,125 @@ func TestACertificateIsFetchedOnceAndOnlyTrustedOnesAreUsed(t *testing.T) {
 	}
 	_, err := newCertificates(nil, time.Now).get(context.Background(), "http://sns.eu-west-1.amazonaws.com/a.pem")
 	require.ErrorContains(t, err, "no https URL")
+}
+
+// A path can be written in any number of ways: whoever writes many of them, without having signed anything, does not
+// make us fetch without end, nor forget what we know.
+func TestWhoHasSignedNothingCannotMakeUsFetchWithoutEnd(t *testing.T) {
+	t.Parallel()
+	ours := newAuthority(t)
+	good := ours.issues(certified.AddDate(0, 1, 0))
+	var asked atomic.Int32
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if r.URL.Path != "/good.pem" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		_, _ = w.Write(good)
+	}))
+	defer server.Close()
+	now := certified
+	store := newCertificates(ours.roots(), func() time.Time { return now })
+	store.client.Transport = server.Client().Transport
+	_, err := store.get(context.Background(), server.URL+"/good.pem")
+	require.NoError(t, err)
+
+	for n := range 500 {
+		_, err := store.get(context.Background(), fmt.Sprintf("%s/%d.pem", server.URL, n))
+		require.Error(t, err)
+	}
+	assert.EqualValues(t, fetchMost, asked.Load())
+	_, err = store.get(context.Background(), server.URL+"/other.pem")
+	require.ErrorIs(t, err, errBudget)
+	var refused *source.Refused
+	require.NotErrorAs(t, err, &refused, "it may be a good one, and is asked for again")
+
+	for n := range 3 * keptMost { // slowly, so that each is fetched and remembered
+		now = now.Add(fetchEvery)
+		_, err := store.get(context.Background(), fmt.Sprintf("%s/slow-%d.pem", server.URL, n))
+		require.Error(t, err)
+	}
+	before := asked.Load()
+	_, err = store.get(context.Background(), server.URL+"/good.pem")
+	require.NoError(t, err)
+	assert.Equal(t, before, asked.Load(), "what is good is not forgotten")
+
+	now = now.Add(keptFor)
+	for n := range 2 * fetchMost {
+		_, _ = store.get(context.Background(), fmt.Sprintf("%s/again-%d.pem", server.URL, n))
+	}
+	before = asked.Load()
+	_, err = store.get(context.Background(), server.URL+"/good.pem")
+	require.NoError(t, err, "what was good a day ago is good while nothing is fetched")
+	assert.Equal(t, before, asked.Load())
+	now = certified.AddDate(0, 2, 0)
+	_, err = store.get(context.Background(), server.URL+"/good.pem")
+	require.Error(t, err, "it has expired")
+}
+
+// roundTrip answers in the place of the network.
+type roundTrip func(*http.Request) *http.Response
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+
+// SNS gives its certificate without the one that issued it; it says where that is.
+func TestWhoIssuedACertificateIsLookedForWhereTheAuthorityHasIt(t *testing.T) {
+	t.Parallel()
+	root := newAuthority(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "an issuer"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: certified.AddDate(-1, 0, 0), NotAfter: certified.AddDate(1, 0, 0), KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, root.self, key.Public(), root.key)
+	require.NoError(t, err)
+	self, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	const place = "http://crt.r2m01.amazontrust.com/r2m01.cer"
+	for name, c := range map[string]struct {
+		says    []string
+		answer  []byte
+		status  int
+		fetched bool
+		want    string
+	}{
+		"where it is":             {[]string{"ldap://example.com/", place}, der, http.StatusOK, true, ""},
+		"where somebody else is":  {[]string{"http://example.com/r2m01.cer"}, der, http.StatusOK, false, "not to be trusted"},
+		"a place that looks like": {[]string{"http://crt.r2m01.amazontrust.com.example.com/r2m01.cer", "http://crt.r2m01.amazontrust.com/../r2m01.cer"}, der, http.StatusOK, false, "not to be trusted"},
+		"nothing":                 {nil, der, http.StatusOK, false, "not to be trusted"},
+		"where another one is":    {[]string{place}, newAuthority(t).self.Raw, http.StatusOK, true, "not to be trusted"},
+		"where no certificate is": {[]string{place}, []byte("<html>"), http.StatusOK, true, "cannot be read"},
+		"where nothing is":        {[]string{place}, nil, http.StatusNotFound, true, "answered 404"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			leaf := &x509.Certificate{
+				SerialNumber: big.NewInt(4), Subject: pkix.Name{CommonName: "sns.amazonaws.com"}, NotBefore: certified.AddDate(0, -1, 0), NotAfter: certified.AddDate(0, 1, 0), IssuingCertificateURL: c.says,
+			}
+			raw, err := x509.CreateCertificate(rand.Reader, leaf, self, key.Public(), key)
+			require.NoError(t, err)
+			alone := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})
+			fetched := false
+			store := newCertificates(root.roots(), func() time.Time { return certified })
+			store.client.Transport = roundTrip(func(r *http.Request) *http.Response {
+				if r.URL.Host == "sns.eu-west-1.amazonaws.com" {
+					return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(alone))}
+				}
+				fetched = true
+				assert.Equal(t, place, r.URL.String())
+				return &http.Response{StatusCode: c.status, Body: io.NopCloser(bytes.NewReader(c.answer))}
+			})
+			got, err := store.get(context.Background(), "https://sns.eu-west-1.amazonaws.com/a.pem")
+			assert.Equal(t, c.fetched, fetched)
+			if c.want != "" {
+				require.ErrorContains(t, err, c.want)
+				assert.Nil(t, got)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, "sns.amazonaws.com", got.Subject.CommonName)
+		})
+	}
 }
