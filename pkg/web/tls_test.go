@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -44,8 +45,10 @@ func pair(t *testing.T, name string) (cert, key []byte) {
 // Kubernetes mounts a secret as symbolic links to a folder, which it replaces: files are never written in place.
 func mount(t *testing.T, at string, files map[string][]byte) {
 	t.Helper()
-	folder, err := os.MkdirTemp(at, "version")
+	have, err := os.ReadDir(at)
 	require.NoError(t, err)
+	folder := filepath.Join(at, "..version-"+strconv.Itoa(len(have)))
+	require.NoError(t, os.Mkdir(folder, 0o700))
 	for name, data := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), data, 0o600))
 		if _, err := os.Lstat(filepath.Join(at, name)); err != nil {
@@ -75,20 +78,22 @@ func TestACertificateIsReplacedWhileItServes(t *testing.T) {
 	go func() { ended <- web.ServeTLS(l, e, c)(ctx) }()
 
 	shown := func(config *tls.Config) (name, proto string, err error) {
-		config.InsecureSkipVerify = true //nolint:gosec // the test looks at the certificate itself
+		config.InsecureSkipVerify = true
 		config.NextProtos = []string{"h2", "http/1.1"}
 		conn, err := (&tls.Dialer{Config: config}).DialContext(context.Background(), "tcp", l.Addr().String())
 		if err != nil {
 			return "", "", err
 		}
 		defer conn.Close()
-		state := conn.(*tls.Conn).ConnectionState() //nolint:forcetypeassert // a tls.Dialer makes no other
+		secure, ok := conn.(*tls.Conn)
+		require.True(t, ok)
+		state := secure.ConnectionState()
 		return state.PeerCertificates[0].Subject.CommonName, state.NegotiatedProtocol, nil
 	}
 	name, proto, err := shown(&tls.Config{MinVersion: tls.VersionTLS12})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"first", "h2"}, []string{name, proto})
-	_, _, err = shown(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}) //nolint:gosec // that is what is refused
+	_, _, err = shown(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
 	require.Error(t, err, "TLS 1.1")
 
 	second, secondKey := pair(t, "second")

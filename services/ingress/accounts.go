@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
 )
@@ -21,6 +22,9 @@ type accounts map[string]map[string]account
 type account struct {
 	source source.Source
 	source.Account
+	terms
+	// file is where the secrets stand, if they are read again while the ingress runs.
+	file *secretFile
 }
 
 // find is the account of a path.
@@ -77,22 +81,18 @@ func settleSource(c *Config, s source.Source, environ map[string]string) (map[st
 		mode = told{"INGRESS_MODE", c.Mode}
 	}
 	shop, capture := told{prefix + "_SHOP", base.shop}, told{prefix + "_CAPTURE", c.capture(s.Name())}
-	add := func(name, setting string, secrets []string) {
-		suffix := "_" + strings.ToUpper(name)
-		a, err := settleAccount(s, name, setting, secrets, settings{
+	terms, err := settleTerms(c, s.Name(), environ)
+	errs = append(errs, err)
+	given, err := credentials(s, base.secrets, environ)
+	errs = append(errs, err)
+	for _, g := range given {
+		suffix := "_" + strings.ToUpper(g.account)
+		a, err := settleAccount(s, g, settings{
 			mode: mode.of(environ, prefix+"_MODE"+suffix), shop: shop.of(environ, prefix+"_SHOP"+suffix), capture: capture.of(environ, prefix+"_CAPTURE"+suffix),
 		})
-		found[name] = a
+		a.terms = terms
+		found[g.account] = a
 		errs = append(errs, err)
-	}
-	others := accountsIn(environ, secret+"_")
-	_, named := environ[secret] // set to nothing is a mistake, not an account that is not wanted
-	if named || len(base.secrets) > 0 || len(others) == 0 {
-		add(defaultAccount, secret, base.secrets)
-	}
-	for _, suffix := range others {
-		setting := secret + "_" + suffix
-		add(strings.ToLower(suffix), setting, strings.Split(environ[setting], ","))
 	}
 	errs = append(errs, orphans(environ, found, prefix, secret))
 	return found, errors.Join(errs...)
@@ -144,26 +144,26 @@ const (
 
 var accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
-func settleAccount(s source.Source, name, setting string, secrets []string, set settings) (account, error) {
-	a := account{source: s, Account: source.Account{Name: name, Mode: source.Mode(set.mode.value), AutoCapture: set.capture.value == autoCapture}}
+func settleAccount(s source.Source, g credential, set settings) (account, error) {
+	a := account{source: s, Account: source.Account{Name: g.account, Mode: source.Mode(set.mode.value), AutoCapture: set.capture.value == autoCapture}}
 	var errs []error
-	if !accountName.MatchString(name) || setting == source.Setting(s)+"_DEFAULT" {
-		errs = append(errs, fmt.Errorf("%s: its ending is no name of an account", setting))
+	if !accountName.MatchString(g.account) || g.setting == source.Setting(s)+"_DEFAULT" {
+		errs = append(errs, fmt.Errorf("%s: its ending is no name of an account", g.told()))
 	}
-	if len(secrets) == 0 {
-		errs = append(errs, fmt.Errorf("%s is not set: %s is in INGRESS_SOURCES", setting, s.Name()))
+	if g.file != nil {
+		a.file = g.file
+		a.file.setting, a.file.account = g.told(), g.account
+		_, err := a.file.load(time.Now())
+		errs = append(errs, err)
+	} else if len(g.secrets) == 0 {
+		errs = append(errs, fmt.Errorf("%s is not set: %s is in INGRESS_SOURCES", g.setting, s.Name()))
 	}
-	for _, secret := range secrets {
-		secret = strings.TrimSpace(secret)
-		if secret == "" {
-			errs = append(errs, fmt.Errorf("%s holds an empty secret", setting))
-			continue
+	for _, secret := range g.secrets {
+		one, err := usable(s, []string{secret})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", g.setting, err))
 		}
-		if err := s.CheckSecret(secret); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", setting, err))
-			continue
-		}
-		a.Secrets = append(a.Secrets, secret)
+		a.Secrets = append(a.Secrets, one...)
 	}
 	switch a.Mode {
 	case source.Live, source.Test, source.Both:

@@ -13,9 +13,11 @@ import (
 type Config struct {
 	Listen         string        `env:"INGRESS_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address where webhooks are taken."`
 	Sources        []string      `env:"INGRESS_SOURCES" envDefault:"stripe,shopify,woocommerce,checkout" desc:"Sources that are taken, separated by commas; twilio is its status callbacks, sandbox the sandbox carrier. Each needs its secret."`
-	MaxBody        int64         `env:"INGRESS_MAX_BODY" envDefault:"1048576" desc:"Largest body of a webhook, in bytes."`
-	PublishTimeout time.Duration `env:"INGRESS_PUBLISH_TIMEOUT" envDefault:"3s" desc:"How long the broker may take to keep a delivery before the provider is told to come again (503). Shopify waits 5s in all."`
+	MaxBody        int64         `env:"INGRESS_MAX_BODY" envDefault:"1048576" desc:"Largest body of a webhook, in bytes; <SOURCE>_MAX_BODY for one source. Twilio's are at most 262144 anyway."`
+	PublishTimeout time.Duration `env:"INGRESS_PUBLISH_TIMEOUT" envDefault:"3s" desc:"How long a delivery that has arrived may take to be kept, certificates and confirmations included, before the provider is told to come again (503); never beyond INGRESS_ANSWER_TIMEOUT."`
 	PublicURL      string        `env:"INGRESS_PUBLIC_URL" desc:"The address that providers call, such as https://hooks.example.com: for sources that sign it. Without it, the Host header says."`
+
+	Door
 
 	StripeSecrets      []string `env:"STRIPE_WEBHOOK_SECRET" secret:"true" desc:"Secret of Stripe's webhook endpoint, as it stands there (whsec_…). Several, separated by commas, while it is changed; STRIPE_WEBHOOK_SECRET_<ACCOUNT> for /webhooks/stripe/<account>."`
 	AdyenKeys          []string `env:"ADYEN_WEBHOOK_SECRET" secret:"true" desc:"HMAC key of Adyen's webhook, in hexadecimal digits as it is shown there. Several, separated by commas, while it is changed; ADYEN_WEBHOOK_SECRET_<ACCOUNT> for further ones."`
@@ -66,6 +68,7 @@ func (c *Config) Check() error {
 	if c.PublishTimeout <= 0 {
 		errs = append(errs, errors.New("INGRESS_PUBLISH_TIMEOUT has to be longer than nothing"))
 	}
+	errs = append(errs, c.Door.check())
 	return errors.Join(errs...)
 }
 

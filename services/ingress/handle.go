@@ -2,12 +2,11 @@ package ingress
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -37,9 +36,16 @@ type handler struct {
 	metrics *metrics
 	// certificates are those that signatures name.
 	certificates *certificates
-	log          zerolog.Logger
-	clock        func() time.Time
+	// proxies are believed about who calls; addresses is nil where no address is limited.
+	proxies   prefixes
+	addresses limiter
+	samples   sampler
+	log       zerolog.Logger
+	clock     func() time.Time
 }
+
+// errLate says that nobody waits for the answer any more.
+var errLate = errors.New("it took longer than its sender waits")
 
 // receipt is the body of a 2xx.
 type receipt struct {
@@ -65,21 +71,28 @@ func (h *handler) take(c echo.Context) error {
 }
 
 func (h *handler) outcome(c echo.Context) (string, error) {
-	a, ok := h.accounts.find(c.Param("source"), c.Param("account"))
-	if !ok {
-		return unknown, web.Fail(http.StatusNotFound, "not_found", "")
-	}
-	body, outcome, err := h.body(c)
+	began := time.Now()
+	from := callerOf(c.Request(), h.proxies)
+	a, outcome, err := h.enter(c, from)
 	if err != nil {
-		h.log.Debug().Str("source", a.source.Name()).Str("account", a.Name).Str("why", outcome).Msg("webhook refused")
+		h.turned(a, outcome, nil)
+		return outcome, err
+	}
+	due := began.Add(a.patience())
+	body, outcome, err := h.body(c, a, due)
+	if err != nil {
+		h.turned(a, outcome, func(e *zerolog.Event) { e.Int64("body_bytes", c.Request().ContentLength) })
 		return outcome, err
 	}
 	// No finer than the journal keeps it, so that a replay tells the very same.
-	r := source.Request{URL: h.url(c.Request()), Header: c.Request().Header, Body: body, ReceivedAt: h.clock().Truncate(time.Microsecond)}
+	r := source.Request{URL: h.url(c.Request(), from), Header: c.Request().Header, Body: body, ReceivedAt: h.clock().Truncate(time.Microsecond)}
 	if g, ok := a.source.(source.Greeter); ok && g.Greets(r) {
 		return greeting, nil
 	}
-	refused, err := h.certify(c.Request().Context(), a, &r)
+	// What is signed is worth keeping, so it goes on when the caller has gone.
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(c.Request().Context()), earlier(due, time.Now().Add(h.config.PublishTimeout)))
+	defer cancel()
+	refused, err := h.certifyInTime(ctx, a, &r)
 	if err != nil {
 		return h.unavailable(c, a, err)
 	}
@@ -87,22 +100,36 @@ func (h *handler) outcome(c echo.Context) (string, error) {
 		refused = verify(a, r)
 	}
 	if refused != nil {
-		h.refused(a, r, refused)
+		h.turned(a, string(refused.Code), unverified(r, refused))
 		return string(refused.Code), web.Fail(http.StatusUnauthorized, "not_verified", "The delivery could not be verified.")
 	}
-	return h.keep(c, a, r)
+	return h.keep(ctx, c, a, r)
+}
+
+// patience is how long the account's sender waits for an answer.
+func (a account) patience() time.Duration {
+	if a.answer > 0 {
+		return a.answer
+	}
+	return slowest
+}
+
+// slowest is how long a body may take to arrive, and an answer where nothing says how long it may take.
+const slowest = 15 * time.Second
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // url is what the provider called: what it was told, where the ingress is behind a proxy.
-func (h *handler) url(r *http.Request) string {
+func (h *handler) url(r *http.Request, from caller) string {
 	if h.config.PublicURL != "" {
 		return strings.TrimSuffix(h.config.PublicURL, "/") + r.URL.RequestURI()
 	}
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	return scheme + "://" + r.Host + r.URL.RequestURI()
+	return from.scheme + "://" + from.host + r.URL.RequestURI()
 }
 
 // unavailable is the answer to a delivery that is asked for again.
@@ -112,25 +139,58 @@ func (h *handler) unavailable(c echo.Context, a account, err error) (string, err
 	return unavailable, web.Fail(http.StatusServiceUnavailable, "unavailable", "Please send it again.")
 }
 
-// body reads the bytes that were signed, and not one more than allowed.
-func (h *handler) body(c echo.Context) (body []byte, outcome string, err error) {
-	request := c.Request()
+// body reads the bytes that were signed, not one more than allowed, and not for longer than the answer may take.
+func (h *handler) body(c echo.Context, a account, due time.Time) (body []byte, outcome string, err error) {
+	request, most := c.Request(), h.config.MaxBody
+	if a.body > 0 {
+		most = a.body
+	}
 	if e := request.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return nil, encoded, web.Fail(http.StatusUnsupportedMediaType, "unsupported_encoding", "Send the body as it was signed, without Content-Encoding.")
 	}
 	large := web.Fail(http.StatusRequestEntityTooLarge, "too_large", "")
-	if request.ContentLength > h.config.MaxBody {
+	if request.ContentLength > most {
 		return nil, tooLarge, large
 	}
-	body, err = io.ReadAll(http.MaxBytesReader(c.Response(), request.Body, h.config.MaxBody))
+	// Where the connection has no deadlines, as in tests without one, the server's own holds.
+	connection := http.NewResponseController(c.Response())
+	_ = connection.SetReadDeadline(earlier(due, time.Now().Add(slowest)))
+	body, err = io.ReadAll(http.MaxBytesReader(c.Response(), request.Body, most))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
 		return nil, tooLarge, large
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, slowBody, web.Fail(http.StatusRequestTimeout, "too_slow", "The body did not arrive in time.")
 	case err != nil:
 		return nil, broken, web.Fail(http.StatusBadRequest, "incomplete", "The body did not arrive whole.")
 	}
+	_ = connection.SetReadDeadline(time.Time{}) // it is about the body alone
 	return body, "", nil
+}
+
+// certifyInTime is certify for as long as an answer is of use. A certificate that comes later is there for the next one.
+func (h *handler) certifyInTime(ctx context.Context, a account, r *source.Request) (refused *source.Refused, unavailable error) {
+	if _, ok := a.source.(source.Certified); !ok {
+		return nil, nil
+	}
+	type answer struct {
+		request source.Request
+		refused *source.Refused
+		err     error
+	}
+	done := make(chan answer, 1)
+	go func(request source.Request) {
+		refused, err := h.certify(ctx, a, &request)
+		done <- answer{request, refused, err}
+	}(*r)
+	select {
+	case got := <-done:
+		*r = got.request
+		return got.refused, got.err
+	case <-ctx.Done():
+		return nil, errLate
+	}
 }
 
 // verify asks the source. One that panics has not verified anything.
@@ -147,15 +207,8 @@ func verify(a account, r source.Request) (refused *source.Refused) {
 	return refused
 }
 
-// refused tells whoever looks for a wrong secret what came, and nothing of what stood in it.
-func (h *handler) refused(a account, r source.Request, refused *source.Refused) {
-	hash := sha256.Sum256(r.Body)
-	h.log.Debug().Str("source", a.source.Name()).Str("account", a.Name).Str("why", string(refused.Code)).
-		Str("body_sha256", hex.EncodeToString(hash[:])).Int("body_bytes", len(r.Body)).Msg("webhook refused")
-}
-
-// keep publishes what a verified request says. It goes on when the caller has gone: what is signed is worth keeping.
-func (h *handler) keep(c echo.Context, a account, r source.Request) (string, error) {
+// keep publishes what a verified request says. An answer that comes too late is none, so it is asked for again.
+func (h *handler) keep(ctx context.Context, c echo.Context, a account, r source.Request) (string, error) {
 	reading, failure := Read(a.source, r, a.Account)
 	if failure != nil {
 		h.log.Error().Err(failure).Str("source", a.source.Name()).Msg("delivery not read")
@@ -165,14 +218,15 @@ func (h *handler) keep(c echo.Context, a account, r source.Request) (string, err
 	if err != nil {
 		return unavailable, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), h.config.PublishTimeout)
-	defer cancel()
 	again, err := h.publish.Publish(ctx, bus.IntakeSubject(d), id, data)
 	if err != nil {
 		return h.unavailable(c, a, fmt.Errorf("delivery %s: %w", id, err))
 	}
 	if err := h.confirm(ctx, reading); err != nil {
 		return h.unavailable(c, a, err)
+	}
+	if ctx.Err() != nil {
+		return h.unavailable(c, a, errLate)
 	}
 	return h.kept(a, d, id, again), nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -34,8 +35,18 @@ func start(ctx context.Context, config *Config, d host.Deps) ([]host.Task, error
 		return nil, fmt.Errorf("look for stream %s: %w", bus.Intake, err)
 	}
 	most := d.JS.Conn().MaxPayload() - overhead
-	if most < config.MaxBody {
-		return nil, fmt.Errorf("INGRESS_MAX_BODY is %d, but NATS takes messages of %d bytes: raise its max_payload or lower the setting", config.MaxBody, most)
+	if err := fits(config, all, most); err != nil {
+		return nil, err
+	}
+	proxies, err := parsePrefixes("INGRESS_TRUSTED_PROXIES", config.Proxies)
+	if err != nil {
+		return nil, err
+	}
+	var certificate *web.Certificate
+	if config.TLSCert != "" {
+		if certificate, err = web.LoadCertificate(config.TLSCert, config.TLSKey); err != nil {
+			return nil, fmt.Errorf("INGRESS_TLS_CERT: %w", err)
+		}
 	}
 	l, err := d.Listen("ingress", config.Listen)
 	if err != nil {
@@ -44,20 +55,45 @@ func start(ctx context.Context, config *Config, d host.Deps) ([]host.Task, error
 	gatherer := bus.NewGatherer(d.Bus)
 	h := &handler{
 		accounts: all, config: config, publish: gatherer, most: most, metrics: newMetrics(d.Registry), log: d.Log, clock: d.Clock,
-		certificates: newCertificates(nil, d.Clock),
+		certificates: newCertificates(nil, d.Clock), proxies: proxies, addresses: newRates(config.AddressRate),
 	}
-	return []host.Task{{Name: "http", Run: h.serve(l, gatherer)}}, nil
+	tasks := []host.Task{{Name: "http", Run: h.serve(l, certificate, gatherer)}}
+	if files := h.watch(certificate); len(files) > 0 && config.Reload > 0 {
+		tasks = append(tasks, host.Task{Name: "reload", Run: func(ctx context.Context) error {
+			h.keepCurrent(ctx, files, config.Reload)
+			return nil
+		}})
+	}
+	return tasks, nil
+}
+
+// fits says whether the broker takes as much as every source may send.
+func fits(config *Config, all accounts, most int64) error {
+	if most < config.MaxBody {
+		return fmt.Errorf("INGRESS_MAX_BODY is %d, but NATS takes messages of %d bytes: raise its max_payload or lower the setting", config.MaxBody, most)
+	}
+	for name, accounts := range all {
+		for _, a := range accounts {
+			if most < a.body {
+				return fmt.Errorf("%s_MAX_BODY is %d, but NATS takes messages of %d bytes: raise its max_payload or lower the setting", strings.ToUpper(name), a.body, most)
+			}
+		}
+	}
+	return nil
 }
 
 // overhead is room in a message for what is around the facts: subject, headers, ids.
 const overhead = 4 << 10
 
 // serve takes requests until ctx ends. What publishes goes on until the last request is answered.
-func (h *handler) serve(l net.Listener, gatherer *bus.Gatherer) func(context.Context) error {
+func (h *handler) serve(l net.Listener, certificate *web.Certificate, gatherer *bus.Gatherer) func(context.Context) error {
 	e := web.New(h.log)
 	e.POST("/webhooks/:source", h.take)
 	e.POST("/webhooks/:source/:account", h.take)
 	run := web.Serve(l, e)
+	if certificate != nil {
+		run = web.ServeTLS(l, e, certificate)
+	}
 	return func(ctx context.Context) error {
 		publishing, stop := context.WithCancel(context.WithoutCancel(ctx))
 		done := make(chan error, 1)

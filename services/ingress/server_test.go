@@ -441,7 +441,7 @@ func TestRequestsInHandAreAnsweredWhenItStops(t *testing.T) {
 func bare(t *testing.T, s source.Source, p publisher) *handler {
 	t.Helper()
 	c := config()
-	a := account{s, source.Account{Name: defaultAccount, Secrets: []string{checkoutSecret}, Mode: source.Live}}
+	a := account{source: s, Account: source.Account{Name: defaultAccount, Secrets: []string{checkoutSecret}, Mode: source.Live}}
 	return &handler{
 		accounts: accounts{"checkout": {defaultAccount: a}}, config: c, publish: p, most: 1 << 20, metrics: newMetrics(prometheus.NewRegistry()),
 		log: zerolog.Nop(), clock: time.Now,

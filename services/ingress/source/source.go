@@ -143,6 +143,8 @@ type Reading struct {
 type Refused struct { //nolint:errname // it reads as what it is: source.Refused
 	Code   Code
 	Detail string
+	// Skew is how much later it is here than the signature says; 0 where no time was looked at.
+	Skew time.Duration
 }
 
 func (r *Refused) Error() string { return string(r.Code) + ": " + r.Detail }

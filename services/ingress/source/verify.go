@@ -95,9 +95,9 @@ func CheckKey(secret string) error {
 func Fresh(signed, now time.Time) error {
 	switch age := now.Sub(signed); {
 	case age > Tolerance:
-		return Refuse(TooOld, "it was signed "+age.Round(time.Second).String()+" ago; at most "+Tolerance.String()+" are accepted")
+		return &Refused{TooOld, "it was signed " + age.Round(time.Second).String() + " ago; at most " + Tolerance.String() + " are accepted", age}
 	case age < -Tolerance:
-		return Refuse(FromFuture, "it was signed "+(-age).Round(time.Second).String()+" in the future; at most "+Tolerance.String()+" are accepted")
+		return &Refused{FromFuture, "it was signed " + (-age).Round(time.Second).String() + " in the future; at most " + Tolerance.String() + " are accepted", age}
 	}
 	return nil
 }

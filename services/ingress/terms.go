@@ -1,0 +1,75 @@
+package ingress
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// terms are what holds for all accounts of a source: who may call, how often, with how much, and until when an answer
+// is of use. The zero value is that of the settings for all.
+type terms struct {
+	allow  prefixes
+	rate   limiter
+	body   int64
+	answer time.Duration
+}
+
+// habit is what is known of a sender. What it does not say is as the settings for all sources are.
+type habit struct {
+	// answer is a little less than the sender waits: what is answered later is sent again, or never.
+	answer time.Duration
+	// body is more than the sender ever sends.
+	body int64
+}
+
+// habits are of senders whose habits are known.
+var habits = map[string]habit{
+	"shopify":     {answer: 4 * time.Second},         // waits 5 s, 1 s of it for the connection
+	"shippo":      {answer: 2500 * time.Millisecond}, // waits 3 s
+	"easypost":    {answer: 5500 * time.Millisecond}, // waits about 7 s
+	"adyen":       {answer: 8 * time.Second},         // waits 10 s
+	"amazon":      {answer: 12 * time.Second},        // SNS waits 15 s
+	"twilio":      {answer: 12 * time.Second, body: 256 << 10},
+	"woocommerce": {answer: 45 * time.Second}, // waits 60 s and never comes again
+}
+
+// settleTerms are the terms of a source: its own setting, else what is known of it, else the setting for all.
+func settleTerms(c *Config, name string, environ map[string]string) (terms, error) {
+	prefix, known := strings.ToUpper(name), habits[name]
+	t := terms{body: c.MaxBody, answer: c.AnswerTimeout}
+	if known.body > 0 {
+		t.body = min(t.body, known.body)
+	}
+	if known.answer > 0 {
+		t.answer = known.answer
+	}
+	allow := told{"INGRESS_ALLOW", strings.Join(c.Allow, ",")}.of(environ, prefix+"_ALLOW")
+	var errs []error
+	if allow.value != "" {
+		var err error
+		t.allow, err = parsePrefixes(allow.setting, strings.Split(allow.value, ","))
+		errs = append(errs, err)
+	}
+	perSecond := told{"INGRESS_RATE", strconv.Itoa(c.Rate)}.of(environ, prefix+"_RATE")
+	n, err := strconv.Atoi(perSecond.value)
+	if err != nil || n < 0 {
+		errs = append(errs, fmt.Errorf("%s is a number of requests a second; 0 is no limit", perSecond.setting))
+	}
+	t.rate = newRates(n)
+	if body := environ[prefix+"_MAX_BODY"]; body != "" {
+		t.body, err = strconv.ParseInt(body, 10, 64)
+		if err != nil || t.body < leastBody || t.body > mostBody {
+			errs = append(errs, fmt.Errorf("%s_MAX_BODY is from %d to %d bytes", prefix, leastBody, mostBody))
+		}
+	}
+	if answer := environ[prefix+"_ANSWER_TIMEOUT"]; answer != "" {
+		t.answer, err = time.ParseDuration(answer)
+		if err != nil || t.answer <= 0 {
+			errs = append(errs, fmt.Errorf("%s_ANSWER_TIMEOUT is a time such as 4s", prefix))
+		}
+	}
+	return t, errors.Join(errs...)
+}
