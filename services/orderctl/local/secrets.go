@@ -128,18 +128,19 @@ func (g *Ground) readSecrets() (sandboxSecrets, error) {
 	var s sandboxSecrets
 	path := filepath.Join(g.Dir, sandboxFile)
 	data, err := os.ReadFile(path)
-	if err == nil {
-		if err = json.Unmarshal(data, &s); err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s = freshSecrets()
+	case err != nil:
+		return s, err
+	default:
+		if err := json.Unmarshal(data, &s); err != nil {
 			return s, fmt.Errorf("%s: %w", path, err)
 		}
 		if s.Twilio != "" {
 			return s, nil
 		}
 		s.Twilio = freshSecrets().Twilio // the file is older than the phone
-	} else if errors.Is(err, fs.ErrNotExist) {
-		s = freshSecrets()
-	} else {
-		return s, err
 	}
 	if data, err = json.MarshalIndent(s, "", "  "); err != nil {
 		return s, err
