@@ -29,10 +29,15 @@ func start(ctx context.Context, config *Config, d host.Deps) ([]host.Task, error
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.JS.Stream(ctx, bus.Intake); errors.Is(err, jetstream.ErrStreamNotFound) {
+	stream, err := d.JS.Stream(ctx, bus.Intake)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, fmt.Errorf("stream %s is missing; orderctl provision makes it", bus.Intake)
 	} else if err != nil {
 		return nil, fmt.Errorf("look for stream %s: %w", bus.Intake, err)
+	}
+	publisher := d.Bus
+	if stream.CachedInfo().Config.Replicas > 1 { // such a stream stages batches in memory
+		publisher = publisher.Staging()
 	}
 	most := d.JS.Conn().MaxPayload() - overhead
 	if err := fits(config, all, most); err != nil {
@@ -52,7 +57,7 @@ func start(ctx context.Context, config *Config, d host.Deps) ([]host.Task, error
 	if err != nil {
 		return nil, err
 	}
-	gatherer := bus.NewGatherer(d.Bus)
+	gatherer := bus.NewGatherer(publisher)
 	h := &handler{
 		accounts: all, config: config, publish: gatherer, most: most, metrics: newMetrics(d.Registry), log: d.Log, clock: d.Clock,
 		certificates: newCertificates(nil, d.Clock), proxies: proxies, addresses: newRates(config.AddressRate),
