@@ -84,14 +84,14 @@ func TestEverythingWrongIsToldAtOnceAndNoSecretIs(t *testing.T) {
 	}
 	_, err := settle(c, map[string]string{
 		"STRIPE_WEBHOOK_SECRET_EU": "", "STRIPE_WEBHOOK_SECRET_A.B": "x", "STRIPE_SHOP_UK": "checkout/uk", "STRIPE_MODE_EU": "sandbox",
-		"STRIPE_SHOP_EU": "amazon/default", "STRIPE_WEBHOOK_SECRET_DEFAULT": "x", "ADYEN_CAPTURE_EU": "manual",
+		"STRIPE_SHOP_EU": "ebay/default", "STRIPE_WEBHOOK_SECRET_DEFAULT": "x", "ADYEN_CAPTURE_EU": "manual",
 	})
 	require.Error(t, err)
 	for _, want := range []string{
 		`INGRESS_SOURCES names "klarna"`, "INGRESS_SOURCES names stripe twice", "STRIPE_WEBHOOK_SECRET: it holds an empty secret",
 		"INGRESS_MODE is live, test or both", "ADYEN_WEBHOOK_SECRET is not set", "ADYEN_CAPTURE is manual or automatic", "ADYEN_CAPTURE_EU is set, but ADYEN_WEBHOOK_SECRET_EU is not", "STRIPE_SHOP: it looks like checkout/default", "CHECKOUT_WEBHOOK_SECRET: it has to be whsec_",
 		"WOOCOMMERCE_WEBHOOK_SECRET is not set", "STRIPE_WEBHOOK_SECRET_EU: it holds an empty secret", "STRIPE_WEBHOOK_SECRET_A.B: its ending",
-		"STRIPE_SHOP_UK is set, but STRIPE_WEBHOOK_SECRET_UK is not", "STRIPE_MODE_EU is live, test or both", `STRIPE_SHOP_EU: "amazon" is no source of orders`,
+		"STRIPE_SHOP_UK is set, but STRIPE_WEBHOOK_SECRET_UK is not", "STRIPE_MODE_EU is live, test or both", `STRIPE_SHOP_EU: "ebay" is no source of orders`,
 		"STRIPE_WEBHOOK_SECRET_DEFAULT: its ending",
 	} {
 		require.ErrorContains(t, err, want)

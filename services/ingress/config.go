@@ -26,6 +26,7 @@ type Config struct {
 	WooCommerceSecrets []string `env:"WOOCOMMERCE_WEBHOOK_SECRET" secret:"true" desc:"Secret of the WooCommerce webhooks. Several, separated by commas; WOOCOMMERCE_WEBHOOK_SECRET_<ACCOUNT> for further shops."`
 	CheckoutSecrets    []string `env:"CHECKOUT_WEBHOOK_SECRET" secret:"true" desc:"Secret of a checkout of one's own (Standard Webhooks): whsec_ and base64 of 24 to 64 bytes, or its public key, whpk_ and base64. Several, separated by commas; CHECKOUT_WEBHOOK_SECRET_<ACCOUNT> for further ones."`
 	B2BSecrets         []string `env:"B2B_WEBHOOK_SECRET" secret:"true" desc:"What procurement portals sign with (Standard Webhooks): a secret that both share, whsec_ and base64 of 24 to 64 bytes, or the portal's public key, whpk_ and base64. Several of both, separated by commas; B2B_WEBHOOK_SECRET_<ACCOUNT> for further portals."`
+	AmazonTopics       []string `env:"AMAZON_SNS_TOPIC" desc:"ARN of the SNS topic that hands on the notifications of Amazon's Selling Partner API: SNS signs with its certificate, and no secret is shared. Several, separated by commas; AMAZON_SNS_TOPIC_<ACCOUNT> for further seller accounts."`
 	SandboxSecrets     []string `env:"SANDBOX_WEBHOOK_SECRET" secret:"true" desc:"Signs the sandbox carrier's tracking webhooks: whsec_ and base64 of 24 to 64 bytes."`
 	EasyPostSecrets    []string `env:"EASYPOST_WEBHOOK_SECRET" secret:"true" desc:"Secret of EasyPost's webhook, as it was given there. Several, separated by commas, while it is changed; EASYPOST_WEBHOOK_SECRET_<ACCOUNT> for further accounts."`
 	ShippoSecrets      []string `env:"SHIPPO_WEBHOOK_SECRET" secret:"true" desc:"What Shippo proves itself with: the key for Shippo-Auth-Signature that Shippo gives out, or token: and the token that stands in the webhook's URL (…/webhooks/shippo?token=…). Several of both, separated by commas; SHIPPO_WEBHOOK_SECRET_<ACCOUNT> for further accounts."`
@@ -37,6 +38,7 @@ type Config struct {
 	StripeShop string `env:"STRIPE_SHOP" envDefault:"checkout/default" desc:"The shop whose order numbers stand in the metadata of payments, as source/account. STRIPE_SHOP_<ACCOUNT> for further Stripe accounts."`
 
 	AdyenShop  string `env:"ADYEN_SHOP" envDefault:"checkout/default" desc:"The shop whose order numbers are Adyen's merchant references, as source/account. ADYEN_SHOP_<ACCOUNT> for further Adyen accounts."`
+	AmazonShop string `env:"AMAZON_SHOP" desc:"The shop after whose order numbers the fulfilment orders are named that Amazon ships for other shops, as source/account; empty if it ships for none. AMAZON_SHOP_<ACCOUNT> for further seller accounts."`
 	PayPalShop string `env:"PAYPAL_SHOP" envDefault:"checkout/default" desc:"The shop whose order numbers stand in custom_id (or invoice_id) of PayPal's payments, as source/account. PAYPAL_SHOP_<ACCOUNT> for further PayPal accounts."`
 
 	AdyenCapture string `env:"ADYEN_CAPTURE" envDefault:"manual" desc:"How the Adyen account captures: manual, where each capture is asked for and told, or automatic (Adyen's own default), where an authorisation is all that is told and counts as paid. ADYEN_CAPTURE_<ACCOUNT> for one account."`
@@ -101,6 +103,8 @@ func (c *Config) of(name string) own {
 		return own{c.CheckoutSecrets, c.CheckoutMode, ""}
 	case "twilio":
 		return own{c.TwilioTokens, string(source.Both), ""} // what became of a text is neither live nor test
+	case "amazon":
+		return own{c.AmazonTopics, string(source.Both), c.AmazonShop} // nothing that it tells is called a test
 	case "b2b":
 		return own{c.B2BSecrets, c.B2BMode, ""}
 	case "easypost":

@@ -36,6 +36,7 @@ const (
 	checkoutSecret = "whsec_b3JkZXJmbG93LXRlc3Qtc2VjcmV0LW51bWJlci1vbmU="
 	adyenKey       = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 	paypalWebhook  = "1JE50Z90C7278043W"
+	amazonTopic    = "arn:aws:sns:eu-west-1:123456789012:orders"
 	sandboxSecret  = "whsec_b3JkZXJmbG93LXRlc3Qtc2VjcmV0LW51bWJlci10d28="
 )
 
@@ -80,11 +81,16 @@ func config() *Config {
 		StripeSecrets: []string{stripeSecret, stripeSecond}, ShopifySecrets: []string{shopSecret}, WooCommerceSecrets: []string{shopSecret},
 		CheckoutSecrets: []string{checkoutSecret}, SandboxSecrets: []string{sandboxSecret}, TwilioTokens: []string{shopSecret}, B2BSecrets: []string{checkoutSecret}, StripeShop: "checkout/default",
 		EasyPostSecrets: []string{shopSecret}, ShippoSecrets: []string{shopSecret}, FedExTokens: []string{shopSecret}, UPSCredentials: []string{shopSecret}, USPSSecrets: []string{shopSecret},
-		AdyenKeys: []string{adyenKey}, AdyenShop: "checkout/default", AdyenCapture: "manual", PayPalWebhooks: []string{paypalWebhook}, PayPalShop: "checkout/default",
+		AdyenKeys: []string{adyenKey}, AdyenShop: "checkout/default", AdyenCapture: "manual", PayPalWebhooks: []string{paypalWebhook}, AmazonTopics: []string{amazonTopic}, PayPalShop: "checkout/default",
 	}
 }
 
 func serve(t *testing.T, change ...func(*Config)) *server {
+	t.Helper()
+	return serveWith(t, environ(), change...)
+}
+
+func serveWith(t *testing.T, environ map[string]string, change ...func(*Config)) *server {
 	t.Helper()
 	s := &server{t: t, js: testkit.NATS(t), registry: prometheus.NewRegistry(), log: &safeBuffer{}}
 	c := config()
@@ -92,7 +98,7 @@ func serve(t *testing.T, change ...func(*Config)) *server {
 		f(c)
 	}
 	tasks, err := start(t.Context(), c, host.Deps{
-		JS: s.js, Bus: bus.NewPublisher(s.js), Log: zerolog.New(s.log).Level(zerolog.DebugLevel), Registry: s.registry, Clock: time.Now, Environ: environ(),
+		JS: s.js, Bus: bus.NewPublisher(s.js), Log: zerolog.New(s.log).Level(zerolog.DebugLevel), Registry: s.registry, Clock: time.Now, Environ: environ,
 		Listen: func(name, address string) (net.Listener, error) {
 			require.Equal(t, "ingress", name)
 			l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
@@ -104,11 +110,15 @@ func serve(t *testing.T, change ...func(*Config)) *server {
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- tasks[0].Run(ctx) }()
+	done := make(chan error, len(tasks))
+	for _, task := range tasks {
+		go func() { done <- task.Run(ctx) }()
+	}
 	s.stop = sync.OnceFunc(func() {
 		cancel()
-		require.NoError(t, <-done)
+		for range tasks {
+			require.NoError(t, <-done)
+		}
 	})
 	t.Cleanup(s.stop)
 	return s
@@ -192,6 +202,20 @@ func (s *server) counted(metric string, labels ...string) float64 {
 		}
 	}
 	return total
+}
+
+// gauge is the value of a gauge that there is once.
+func (s *server) gauge(metric string) float64 {
+	s.t.Helper()
+	families, err := s.registry.Gather()
+	require.NoError(s.t, err)
+	for _, f := range families {
+		if f.GetName() == metric {
+			require.Len(s.t, f.GetMetric(), 1)
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	return -1
 }
 
 func problem(t *testing.T, a answer) string {

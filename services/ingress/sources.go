@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"github.com/orderflow/orderflow/services/ingress/adyen"
+	"github.com/orderflow/orderflow/services/ingress/amazon"
 	"github.com/orderflow/orderflow/services/ingress/b2b"
 	"github.com/orderflow/orderflow/services/ingress/checkout"
 	"github.com/orderflow/orderflow/services/ingress/easypost"
@@ -22,7 +23,7 @@ import (
 func Sources() []source.Source {
 	return []source.Source{
 		stripe.New(), adyen.New(), paypal.New(), shopify.New(), woocommerce.New(), checkout.New(), b2b.New(), sandbox.New(), twilio.New(),
-		easypost.New(), shippo.New(), fedex.New(), ups.New(), usps.New(),
+		easypost.New(), shippo.New(), fedex.New(), ups.New(), usps.New(), amazon.New(),
 	}
 }
 

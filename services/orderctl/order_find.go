@@ -15,6 +15,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/pkg/order"
+	"github.com/orderflow/orderflow/services/ingress/source"
 )
 
 // orderHelp says how an order is named; every command that takes one has it in its help.
@@ -125,7 +126,10 @@ func asID(arg string) (ident.Entity, bool) {
 func exact(arg string) bool { return strings.ContainsAny(arg, "/:") }
 
 // sources are those whose default account is tried for a number alone before all names are searched.
-var sources = []string{"checkout", "shopify", "woocommerce", "b2b"}
+var sources = []string{"checkout", "shopify", "woocommerce", "b2b", "amazon"}
+
+// carriers are those whose parcels are tried for a number alone.
+var carriers = []string{"ups", "usps", "fedex", "dhl"}
 
 // namesOf are the names that can be tried without looking around.
 func namesOf(arg string) names {
@@ -140,10 +144,13 @@ func namesOf(arg string) names {
 			n.number(source, account, number)
 		}
 	default:
-		for _, source := range sources {
-			n.number(source, defaultAccount, arg)
+		for _, shop := range sources {
+			n.number(shop, defaultAccount, arg)
 		}
 		n.refs = append(n.refs, "stripe:"+arg, "adyen:"+arg, "paypal:"+arg, "tracking:sandbox:"+arg)
+		for _, carrier := range carriers {
+			n.refs = append(n.refs, source.Parcel{Carrier: carrier, Number: source.TrackingNumber(arg)}.Reference())
+		}
 	}
 	return n
 }

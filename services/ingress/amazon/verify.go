@@ -178,6 +178,15 @@ func (Source) Enclose(body []byte, s source.Signing) ([]byte, error) {
 	return json.Marshal(e)
 }
 
+// signedBy says that a private key has signed an envelope.
+func signedBy(text string, e *envelope) bool {
+	key, err := private(text)
+	said, whole := e.text()
+	algorithm, hash, known := digest(*e.SignatureVersion, said)
+	signature, read := source.MAC(*e.Signature)
+	return err == nil && whole && known && read && rsa.VerifyPKCS1v15(&key.PublicKey, algorithm, hash, signature) == nil
+}
+
 // seal is the envelope of a message, yet to be signed.
 func seal(body []byte, arn, host string, s source.Signing) envelope {
 	id := s.ID
@@ -196,10 +205,11 @@ func seal(body []byte, arn, host string, s source.Signing) envelope {
 	return e
 }
 
-// Sign makes the headers with which SNS sends what Enclose made. Nothing in them is signed.
-func (Source) Sign(body []byte, _ source.Signing) (http.Header, error) {
-	e, ok := opened(body)
-	if !ok || e.Signature == nil {
+// Sign makes the headers with which SNS sends what Enclose made with the same secret. Nothing in them is signed.
+func (Source) Sign(body []byte, s source.Signing) (http.Header, error) {
+	_, key := parts(s.Secret)
+	e, err := sealed(body, source.Account{Secrets: []string{s.Secret}})
+	if err != nil || !signedBy(key, &e) {
 		return nil, errors.New("SNS signs inside the body: it has to be put into the envelope first")
 	}
 	h := http.Header{}

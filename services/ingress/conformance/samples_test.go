@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/orderflow/orderflow/services/ingress/amazon"
 	"github.com/orderflow/orderflow/services/ingress/source"
 	"github.com/orderflow/orderflow/services/ingress/standard"
 )
@@ -69,6 +70,7 @@ func samples(t *testing.T) map[string]sample {
 			signature: "hmacsignature", spelling: base64Spelt, id: `"1001"`,
 		},
 		"paypal": paypal(t),
+		"amazon": amazonSample(t),
 		"easypost": {
 			body: `{"id":"evt_1","object":"Event","description":"tracker.updated","mode":"production","result":{"id":"trk_1","object":"Tracker","tracking_code":"1001","carrier":"UPS","status":"in_transit",
 				"updated_at":"2026-03-01T12:00:00Z","tracking_details":[{"message":"Departed","status":"in_transit","datetime":"2026-03-01T12:00:00Z","tracking_location":{"city":"Berlin"}}]}}`,
@@ -99,21 +101,48 @@ func samples(t *testing.T) map[string]sample {
 // paypal signs with a certificate, which is made here as PayPal's own are named.
 func paypal(t *testing.T) sample {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "messageverificationcerts.sandbox.paypal.com"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
-	}
-	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	certificate, err := x509.ParseCertificate(raw)
-	require.NoError(t, err)
-	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	private, certificate := issued(t, "messageverificationcerts.sandbox.paypal.com")
 	return sample{
 		body: `{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","create_time":"2026-03-01T12:00:00Z","resource":{"id":"1001","status":"COMPLETED","amount":{"currency_code":"EUR","value":"25.00"},
 			"custom_id":"7","create_time":"2026-03-01T12:00:00Z"}}`,
-		secret: "CONFORMANCE000001", other: "CONFORMANCE000002", signs: "CONFORMANCE000001\n" + string(private), certificate: certificate,
+		secret: "CONFORMANCE000001", other: "CONFORMANCE000002", signs: "CONFORMANCE000001\n" + private, certificate: certificate,
 		signature: "Paypal-Transmission-Sig", needs: []string{"Paypal-Transmission-Id", "Paypal-Transmission-Time", "Paypal-Cert-Url", "Paypal-Auth-Algo"},
 		spelling: base64Spelt, lasts: 3*24*time.Hour + source.Tolerance, id: `"1001"`,
 	}
+}
+
+// amazonSample is signed inside the body, with a certificate that is made here as SNS's own are named.
+func amazonSample(t *testing.T) sample {
+	t.Helper()
+	const arn = "arn:aws:sns:eu-west-1:123456789012:conformance-"
+	private, certificate := issued(t, "sns.amazonaws.com")
+	one := sample{
+		body: `{"NotificationType":"order","Payload":{"Order":{"AmazonOrderId":"1001","PurchaseDate":"2026-03-01T12:00:00Z","LastUpdateDate":"2026-03-01T12:00:00Z","OrderStatus":"Unshipped","FulfillmentChannel":"MFN",
+			"OrderTotal":{"CurrencyCode":"EUR","Amount":"25.00"}},"OrderItems":[{"OrderItemId":"1","SellerSKU":"MUG","Title":"Mug","QuantityOrdered":2,"ItemPrice":{"CurrencyCode":"EUR","Amount":"25.00"}}]}}`,
+		secret: arn + "1", other: arn + "2", signs: arn + "1\n" + private, certificate: certificate,
+		fields: [][2]string{{`Amount\":\"25.00`, `Amount\":\"0.25`}, {`"Notification"`, `"SubscriptionConfirmation"`}, {`"Timestamp":"20`, `"Timestamp":"19`}, {`"Message":"`, `"Message":" `}, {`"MessageId":"`, `"MessageId":"0`}},
+		lasts:  time.Hour + source.Tolerance, id: `"1001"`, text: "Mug",
+	}
+	one.made = func(t tester, s source.Signing) source.Request {
+		t.Helper()
+		body, err := amazon.New().Enclose([]byte(one.body), s)
+		require.NoError(t, err)
+		h, err := amazon.New().Sign(body, s)
+		require.NoError(t, err)
+		return source.Request{Header: h, Body: body, ReceivedAt: s.At, Certificate: certificate}
+	}
+	return one
+}
+
+// issued is a private key, as PEM, and a certificate for it in somebody's name.
+func issued(t *testing.T, to string) (private string, certificate *x509.Certificate) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: to}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour)}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	certificate, err = x509.ParseCertificate(raw)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})), certificate
 }
