@@ -43,7 +43,7 @@ body exactly as it was sent, or "-". The exit status is 0 if it would be accepte
 	c.Flags().StringArrayVar(&f.secrets, "secret", nil, "secret of the account; may be given several times")
 	c.Flags().StringVar(&f.account, "account", "default", "account whose secret is looked up if none is given")
 	c.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "header of the request, as 'Name: value'; may be given several times")
-	c.Flags().StringVar(&f.url, "url", "", "URL that the provider called, where it signs that (twilio)")
+	c.Flags().StringVar(&f.url, "url", "", "URL that the provider called, where it signs that (twilio) or has a token in it (shippo)")
 	c.Flags().StringVar(&f.certificate, "cert", "", "PEM file with the certificate that signed, where providers name one; it is trusted as it is. Without it, it is fetched and verified (paypal, amazon)")
 	c.Flags().StringVar(&f.at, "at", "", "TIME when it was received; now if it is not told")
 	return c

@@ -62,7 +62,7 @@ func TestEveryNameLeadsToTheOrder(t *testing.T) {
 	id := w.shipped()
 	other := w.waiting()
 	eu := ident.Order("woocommerce", "eu", "77")
-	w.append(eu, []string{"number:woocommerce:eu:B-9"}, at(0, order42("woocommerce", "eu", "77", "B-9")))
+	w.append(eu, []string{"number:woocommerce:eu:B-9", "tracking:ups:1Z999AA10123456784"}, at(0, order42("woocommerce", "eu", "77", "B-9")))
 	draft := ident.Order("checkout", "default", "D-1") // told by a payment alone: no name was linked
 	w.append(draft, nil, at(0, order42("checkout", "default", "D-1", "D-1")))
 	bought := ident.Order("b2b", "default", "a1f0")
@@ -83,6 +83,7 @@ func TestEveryNameLeadsToTheOrder(t *testing.T) {
 		"pi_1":                      id,
 		"tracking:sandbox:SB1":      id,
 		"SB1":                       id,
+		"1z999aa10123456784":        eu, // as it is written on the parcel, or not quite
 		"stripe:pi_2":               other,
 		"A-17":                      other,
 		"woocommerce/eu/B-9":        eu,

@@ -42,7 +42,7 @@ command that sends it. FILE may be "-". The bytes of the file are signed as they
 	c.Flags().StringVar(&f.topic, "topic", "", "topic, where the provider tells it in a header (shopify: orders/create, woocommerce: order.created)")
 	c.Flags().StringVar(&f.id, "id", "", "id of the delivery, where the provider tells it in a header")
 	c.Flags().StringVar(&f.at, "at", "", "TIME of the signature; now if it is not told")
-	c.Flags().StringVar(&f.url, "url", "", "URL that the provider calls, where it signs that (twilio); that of --curl if it is not told")
+	c.Flags().StringVar(&f.url, "url", "", "URL that the provider calls, where it signs that (twilio) or has a token in it (shippo); that of --curl if it is not told")
 	c.Flags().StringVar(&f.curl, "curl", "", "print the curl command that sends the file to this URL")
 	return c
 }
