@@ -57,9 +57,10 @@ func reactorUser(service string, facts Owner) User {
 	return u
 }
 
-// projectorUser keeps the journal, makes room in INTAKE, and watches.
+// projectorUser keeps the journal, makes room in INTAKE, watches, and publishes anew what is read otherwise after an
+// upgrade.
 func projectorUser() User {
-	u := User{Name: "projector", Publish: []string{"dead.projector.>", "dead.journal.>"}}
+	u := User{Name: "projector", Publish: []string{"intake.>", "dead.projector.>", "dead.journal.>"}}
 	u.Publish = append(u.Publish, pulls(JournalDurable())...)
 	u.Publish = append(u.Publish, bells("projector")...)
 	for _, stream := range []string{Intake, Events, Commands, Dead} { // it says how much waits in each

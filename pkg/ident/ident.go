@@ -56,6 +56,12 @@ func Fact(d Delivery, n int, revision uint32) Cause {
 	return Cause(derive("fact", string(d[:]), number(int64(n)), number(int64(revision))))
 }
 
+// Reading is the id under which a later reading of a delivery is published: not the delivery's own, which was published
+// when it came.
+func Reading(d Delivery, revision uint32) Cause {
+	return Cause(derive("reading", string(d[:]), number(int64(revision))))
+}
+
 // EventOf is the id of the ordinal-th event of its type that a service appends to a stream because of a cause.
 func EventOf(service, category string, entity Entity, cause Cause, eventType string, ordinal int) Event {
 	return Event(derive("event", service, category, string(entity[:]), string(cause[:]), eventType, number(int64(ordinal))))

@@ -29,6 +29,7 @@ func TestVectors(t *testing.T) {
 		{delivery, "9c49191d-6513-5081-9b2d-740abf4d36fe"},
 		{cause, "fc5e7e81-2cbd-5043-bcde-b7c2176bc1df"},
 		{ident.Fact(delivery, 0, 0), "c2b7671f-4575-5759-b79d-066de924f977"},
+		{ident.Reading(delivery, 1), "53bc898b-92bc-5419-9df9-6835752d8557"},
 		{ident.EventOf("payment", "payment", order, cause, "payment.v1.PaymentCaptured", 0), "1a5bab8a-797e-5235-b1bb-315c2599e7b2"},
 		{ident.EventOf("payment", "payment", order, cause, "payment.v1.PaymentCaptured", 3), "d93ca8f5-587a-588a-b6d6-1ddea2735e8d"},
 		{ident.Named("timer", "payment", order.String(), "settle"), "56ce84f7-df28-5cfc-a0df-311e34d50dc2"},

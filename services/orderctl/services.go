@@ -24,7 +24,7 @@ func Services() []host.Service {
 		inventory.Service(),
 		fulfillment.Service(),
 		notifier.Service(),
-		projector.Service(),
+		projector.Service(projector.Reader{Build: ingress.Build, Read: ingress.Reread}),
 		ingress.Service(),
 	}
 }

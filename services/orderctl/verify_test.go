@@ -38,7 +38,7 @@ func (w *world) shelf(holder ident.Entity) ident.Entity {
 func TestTablesAreRebuiltAndProved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	require.NoError(t, eventstore.MigrateFS(t.Context(), w.dsn, "projector", projector.Service().Migrations))
+	require.NoError(t, eventstore.MigrateFS(t.Context(), w.dsn, "projector", projector.Service(projector.Reader{}).Migrations))
 	id := w.shipped()
 	w.waiting()
 	w.shelf(id)
@@ -66,7 +66,7 @@ func TestTablesAreRebuiltAndProved(t *testing.T) {
 func TestStockThatOrdersAndShelvesTellOtherwiseIsFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	require.NoError(t, eventstore.MigrateFS(t.Context(), w.dsn, "projector", projector.Service().Migrations))
+	require.NoError(t, eventstore.MigrateFS(t.Context(), w.dsn, "projector", projector.Service(projector.Reader{}).Migrations))
 	id := ident.Order("checkout", "default", "A-18")
 	w.append(id, nil, at(0, order42("checkout", "default", "A-18", "A-18")), at(1, reserved()))
 	w.shelf(id) // the shelf says that it was shipped, the order that it is still reserved
@@ -82,7 +82,7 @@ func TestStockThatOrdersAndShelvesTellOtherwiseIsFound(t *testing.T) {
 func TestAPaymentThatCountsAtTwoOrdersIsFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	require.NoError(t, eventstore.MigrateFS(t.Context(), w.dsn, "projector", projector.Service().Migrations))
+	require.NoError(t, eventstore.MigrateFS(t.Context(), w.dsn, "projector", projector.Service(projector.Reader{}).Migrations))
 	first, second := ident.Order("checkout", "default", "A-20"), ident.Order("checkout", "default", "A-21")
 	w.append(first, nil, at(0, order42("checkout", "default", "A-20", "A-20")), at(1, paid(50_00, "card:pay_1", "card:tx_1")), at(2, paid(50_00, "card:pay_1")))
 	w.append(second, nil, at(0, order42("checkout", "default", "A-21", "A-21")), at(1, paid(50_00, "card:pay_1", "card:tx_1")))

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/services/projector/reread"
 
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
@@ -95,14 +96,15 @@ const insertDeliveries = `
 	WITH new AS (
 		SELECT n.id, n.revision, n.source, n.account, n.topic, n.provider_delivery_id, n.received_at, n.test, n.outcome,
 		       nullif(n.quarantine_reason, ''), nullif(n.quarantine_detail, ''), n.fact_count, n.order_ids::uuid[], n.headers::jsonb,
-		       n.body_nonce, n.body_sealed, n.body_sha256,
+		       n.body_nonce, n.body_sealed, n.body_sha256, n.reader, n.reading_sha256,
 		       n.conflicting OR (SELECT true FROM journal.deliveries d WHERE d.source = n.source AND d.account = n.account AND d.topic = n.topic
 		           AND d.provider_delivery_id = n.provider_delivery_id AND d.body_sha256 <> n.body_sha256
 		           AND d.received_at BETWEEN n.received_at - $19::interval AND n.received_at + $19::interval LIMIT 1) IS NOT NULL AS conflicting
 		  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::boolean[], $9::text[],
-		       $10::text[], $11::text[], $12::int[], $13::text[], $14::text[], $15::bytea[], $16::bytea[], $17::bytea[], $18::boolean[])
+		       $10::text[], $11::text[], $12::int[], $13::text[], $14::text[], $15::bytea[], $16::bytea[], $17::bytea[], $18::boolean[],
+		       $20::text[], $21::bytea[])
 		       AS n (id, revision, source, account, topic, provider_delivery_id, received_at, test, outcome, quarantine_reason,
-		       quarantine_detail, fact_count, order_ids, headers, body_nonce, body_sealed, body_sha256, conflicting)
+		       quarantine_detail, fact_count, order_ids, headers, body_nonce, body_sealed, body_sha256, conflicting, reader, reading_sha256)
 		 WHERE (SELECT true FROM journal.deliveries d WHERE d.id = n.id AND d.revision = n.revision
 		           AND d.received_at BETWEEN n.received_at - $19::interval AND n.received_at + $19::interval LIMIT 1) IS NULL
 	), flagged AS (
@@ -110,7 +112,7 @@ const insertDeliveries = `
 		ON CONFLICT (source, account, topic, provider_delivery_id) DO NOTHING
 	)
 	INSERT INTO journal.deliveries (id, revision, source, account, topic, provider_delivery_id, received_at, test, outcome,
-		quarantine_reason, quarantine_detail, fact_count, order_ids, headers, body_nonce, body_sealed, body_sha256, conflicting)
+		quarantine_reason, quarantine_detail, fact_count, order_ids, headers, body_nonce, body_sealed, body_sha256, reader, reading_sha256, conflicting)
 	SELECT * FROM new`
 
 // rows are deliveries as columns.
@@ -126,12 +128,15 @@ type rows struct {
 	orders, headers                  []string
 	nonces, bodies, hashes           [][]byte
 	conflicting                      []bool
+	readers                          []string
+	readings                         [][]byte
 }
 
 func (r *rows) arguments() []any {
 	return []any{
 		r.ids, r.revisions, r.sources, r.accounts, r.topics, r.names, r.received, r.tests, r.outcomes, r.reasons, r.details,
 		r.facts, r.orders, r.headers, r.nonces, r.bodies, r.hashes, r.conflicting, sameDelivery,
+		r.readers, r.readings,
 	}
 }
 
@@ -150,6 +155,7 @@ func rowsOf(deliveries []*intakev1.Delivery, sealed []*typev1.Sealed) *rows {
 		r.orders, r.headers = append(r.orders, orderIDs(d)), append(r.headers, headers(d))
 		r.nonces, r.bodies = append(r.nonces, present(sealed[i].GetNonce())), append(r.bodies, present(sealed[i].GetCiphertext()))
 		r.hashes = append(r.hashes, hash[:])
+		r.readers, r.readings = append(r.readers, clean(d.GetReader())), append(r.readings, reread.Hash(d))
 		name := strings.Join([]string{d.GetSource(), d.GetAccount(), d.GetTopic(), d.GetDeliveryId()}, "\x00")
 		first, told := bodies[name]
 		if !told {

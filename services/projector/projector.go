@@ -11,8 +11,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Service is the projector for the host.
-func Service() host.Service {
+// Service is the projector for the host. With a reader it tries again, after an upgrade, what an older build could not
+// read.
+func Service(reader Reader) host.Service {
 	config := &Config{}
 	return host.Service{
 		Name:       service,
@@ -27,9 +28,13 @@ func Service() host.Service {
 			// Here, where every delivery is kept on, is who takes deliveries out of the stream again.
 			janitor := &bus.Janitor{JS: d.JS, Log: d.Log}
 			w := newWatch(d.Pool, d.JS, d.Log, d.Registry)
-			return []host.Task{
+			tasks := []host.Task{
 				{Name: "projector", Run: c.Run}, {Name: "journal", Run: j.Run}, {Name: "janitor", Run: janitor.Run}, {Name: "watch", Run: w.Run},
-			}, nil
+			}
+			if reader.Read != nil {
+				tasks = append(tasks, host.Task{Name: "upgrade", Run: newUpgrade(d, reader).Run})
+			}
+			return tasks, nil
 		},
 	}
 }
