@@ -79,7 +79,7 @@ func TestAUserPublishesAndPullsOnlyWhatIsItsOwn(t *testing.T) {
 	g := newGuarded(t)
 	const next = "$JS.API.CONSUMER.MSG.NEXT."
 	for subject, allowed := range map[string][]string{
-		"intake.1.stripe.order.-.-.-":           {"ingress"},
+		"intake.1.stripe.order.-.-.-":           {"ingress", "projector"},
 		"events.order.1.OrderPlaced":            {"orders", "payment", "inventory", "fraud", "fulfillment", "notifier"},
 		"dead.payment.decide":                   {"payment"},
 		"commands.orders.CancelOrder":           {},
