@@ -21,6 +21,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/pkg/testkit"
+	"github.com/orderflow/orderflow/services/ingress"
 	"github.com/orderflow/orderflow/services/orderctl/demo"
 	"github.com/orderflow/orderflow/services/orderctl/local"
 )
@@ -76,7 +77,7 @@ func (p *plant) start(without ...string) {
 	}
 	p.ground, p.sender = ground, &demo.Sender{IngressURL: ground.URL("ingress"), Secrets: ground.Secrets()}
 	require.NoError(t, ground.Remember(Running{
-		DatabaseURL: ground.DatabaseURL, NATSURL: ground.NATSURL, PID: os.Getpid(), Shops: shopsIn(options.Environ),
+		DatabaseURL: ground.DatabaseURL, NATSURL: ground.NATSURL, PID: os.Getpid(), Reading: ingress.ReadingSettings(options.Environ),
 	}))
 }
 
@@ -293,7 +294,7 @@ func (p *plant) killReplay() {
 	require.NoError(p.t, broker(p.t.Context(), s.Running, func(ctx context.Context, js jetstream.JetStream) error {
 		out, err := newIntake(ctx, js, os.Stderr)
 		require.NoError(p.t, err)
-		job := &replayer{s: s, out: &dying{out, 1}, shops: s.shops(), done: &replayed{}, most: 2, bytes: pageBytes, run: "dying"}
+		job := &replayer{s: s, out: &dying{out, 1}, settings: s.readingSettings(), done: &replayed{}, most: 2, bytes: pageBytes, run: "dying"}
 		err = job.through(ctx, wanted{until: time.Now()}, newProgress(os.Stderr, "replay"))
 		require.ErrorIs(p.t, err, errKilled)
 		assert.Equal(p.t, 2, job.done.Deliveries, "what it is not sure of is not counted")

@@ -39,9 +39,9 @@ type Running struct {
 	Secrets map[string]string `json:"secrets,omitempty"`
 	// Deadlines are the settings that say how long somebody may take, as they are in force.
 	Deadlines map[string]string `json:"deadlines"`
-	// Shops are the settings that say which shop the accounts of a payment provider belong to: deliveries that are read
-	// again have to be read as the ingress read them.
-	Shops map[string]string `json:"shops"`
+	// Reading are the settings that have a say in how deliveries are read: those that are read again have to be read as
+	// the ingress reads them.
+	Reading map[string]string `json:"reading"`
 }
 
 // Names of the files in a data folder.

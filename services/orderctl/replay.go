@@ -22,16 +22,17 @@ Say which deliveries: a range of time, a source, both, single ones (--id), or --
 they came, no faster than the services take them, and only up to the moment at which the command begins.
 
 Not sent are deliveries that say nothing for us, those whose body was erased, and those that are in quarantine: they stay
-there, since replay reads nothing differently than it was read when it came. (What was understood of a delivery that is
+there, since replay sends what was read when it came. 'orderctl webhooks replay' is the other command, which reads
+deliveries anew and sends what is read otherwise today. (What was understood of a delivery that is
 in quarantine in part is sent.) A delivery that this version of the program would read otherwise is not sent either, and
-told. Which shop a payment provider's account belongs to is read from the settings of the ingress (STRIPE_SHOP,
-STRIPE_SHOP_<ACCOUNT>): set them as they are there.
+told. Settings of the ingress that have a say in a reading (STRIPE_SHOP, ADYEN_CAPTURE …) are read from the environment:
+set them as they are there.
 
 Exit status 1 says that some could not be sent.`
 
 func replayCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "replay", Short: "Drive deliveries of the journal through the services again",
+		Use: "replay", Short: "Drive deliveries of the journal through the services again, as they were read",
 		Long: replayHelp + "\n\n" + timeHelp + "\n\n" + deliveryHelp,
 		Example: `  orderctl replay --since 2h                         everything of the last two hours
   orderctl replay --source stripe --since 2026-11-25 --until 2026-11-26

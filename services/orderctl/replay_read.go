@@ -32,10 +32,10 @@ type page struct {
 
 // replayer is one run of a replay.
 type replayer struct {
-	s     *system
-	out   outlet
-	shops shops
-	done  *replayed
+	s        *system
+	out      outlet
+	settings map[string]string
+	done     *replayed
 	// most and bytes bound a page.
 	most, bytes int
 	// run is part of every message's id: a page that is sent a second time is not taken twice, and another run's is.
@@ -44,7 +44,7 @@ type replayer struct {
 
 // replay goes through what is wanted and sends it.
 func (s *system) replay(ctx context.Context, w wanted, out outlet, r *replayed, p *progress) error {
-	job := &replayer{s: s, out: out, shops: s.shops(), done: r, most: pageMost, bytes: pageBytes, run: nuid.Next()}
+	job := &replayer{s: s, out: out, settings: s.readingSettings(), done: r, most: pageMost, bytes: pageBytes, run: nuid.Next()}
 	if len(w.ids) > 0 {
 		return job.named(ctx, w.ids)
 	}
@@ -209,7 +209,7 @@ func (j *replayer) read(ctx context.Context, k kept, r *replayed) (*intakev1.Del
 	}
 	var d *intakev1.Delivery
 	if err == nil {
-		d, err = k.again(body, j.shops)
+		d, err = k.again(body, j.settings)
 	}
 	if err != nil {
 		r.leave(k, err)

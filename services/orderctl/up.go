@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orderflow/orderflow/pkg/host"
+	"github.com/orderflow/orderflow/services/ingress"
 	"github.com/orderflow/orderflow/services/orderctl/local"
 )
 
@@ -157,7 +158,7 @@ func (f *upFlags) services() []host.Service {
 func (f *upFlags) whenReady(ctx context.Context, ground *local.Ground, out io.Writer) error {
 	run := Running{
 		IngressURL: ground.URL("ingress"), AdminURL: ground.URL("admin"), DatabaseURL: ground.DatabaseURL, NATSURL: ground.NATSURL,
-		PID: os.Getpid(), Secrets: ground.Secrets(), Deadlines: deadlinesIn(ground.HostOptions().Environ), Shops: shopsIn(ground.HostOptions().Environ),
+		PID: os.Getpid(), Secrets: ground.Secrets(), Deadlines: deadlinesIn(ground.HostOptions().Environ), Reading: ingress.ReadingSettings(ground.HostOptions().Environ),
 	}
 	if f.Sandbox {
 		run.MailboxURL = ground.URL("sandbox")

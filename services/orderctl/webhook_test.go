@@ -249,7 +249,7 @@ func TestWebhookCommandsCalledWrongly(t *testing.T) {
 	t.Parallel()
 	file := written(t, anOrder)
 	for _, args := range [][]string{
-		{"sign", "--source", "paypal", "--secret", "s", file}, {"check", "--source", "stripe", "--secret", "s", "-H", "nonsense", file},
+		{"sign", "--source", "nobody", "--secret", "s", file}, {"check", "--source", "stripe", "--secret", "s", "-H", "nonsense", file},
 		{"sign", "--source", "stripe", "--secret", "s", "--at", "whenever", file}, {"normalize", "--source", "stripe", "--shop", "nowhere", file},
 		{"sign", "--source", "stripe", "--secret", "s"},
 	} {

@@ -21,12 +21,15 @@ func webhooksCommand() *cobra.Command {
 	return grouped(&cobra.Command{
 		Use: "webhooks", Short: "Look at the deliveries of providers: what came, what was made of it, what became of it",
 		Long: `Look at the deliveries of providers: what came, what was made of it, what became of it. Every delivery with a valid
-signature stands in the journal for as long as JOURNAL_RETENTION says. 'orderctl replay' drives them through the
-services again.`,
+signature stands in the journal for as long as JOURNAL_RETENTION says.
+
+Two commands send deliveries again. 'orderctl webhooks replay' reads them anew, for when they were read wrongly, or not
+at all. 'orderctl replay' sends what was read when they came, unchanged, for when that was lost.`,
 		Example: `  orderctl webhooks list --since 1h
   orderctl webhooks list --outcome quarantined
-  orderctl webhooks show 5f0c2a9e`,
-	}, webhooksListCommand(), webhooksShowCommand())
+  orderctl webhooks show 5f0c2a9e
+  orderctl webhooks replay --reason bad_value --dry-run`,
+	}, webhooksListCommand(), webhooksShowCommand(), webhooksReplayCommand())
 }
 
 // webhookOutcomes are what can be made of a delivery, as the journal has it.
@@ -51,7 +54,7 @@ type webhookFilters struct {
 func webhooksListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List deliveries, newest first",
-		Long: `List deliveries, newest first. The outcome is accepted, quarantined (signed, and not or not wholly understood) or
+		Long: `List deliveries, newest first, each as it was read last. The outcome is accepted, quarantined (signed, and not or not wholly understood) or
 nothing_for_us (understood, and it says nothing that we keep). An ID that is shortened here is enough for 'show'.
 
 With --order these are the deliveries that name the order, and those whose news was recorded with it at most two minutes
@@ -299,8 +302,9 @@ func (s *system) webhooks(ctx context.Context, f webhookFilters, about *aboutOrd
 	}
 	rows, err := s.pool.Query(ctx, `SELECT id, received_at, source, account, event_type, provider_event_id, revision, is_test, outcome,
 			coalesce(reason, ''), coalesce(detail, ''), fact_count, order_ids::text[], has_conflict
-		FROM read.webhook_events
-		WHERE ($1 = '' OR source = $1) AND ($2 = '' OR outcome = $2) AND ($3 = '' OR reason = $3)
+		FROM read.webhook_events e
+		WHERE NOT EXISTS (SELECT FROM journal.deliveries n WHERE n.id = e.id AND n.received_at = e.received_at AND n.revision > e.revision)
+		  AND ($1 = '' OR source = $1) AND ($2 = '' OR outcome = $2) AND ($3 = '' OR reason = $3)
 		  AND ($4::timestamptz IS NULL OR received_at >= $4) AND ($5::timestamptz IS NULL OR received_at < $5)
 		  AND ($6::uuid IS NULL OR order_ids @> ARRAY[$6::uuid] OR id = ANY($7))
 		ORDER BY received_at DESC, id, revision DESC LIMIT $8`,

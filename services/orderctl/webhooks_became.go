@@ -93,7 +93,7 @@ func (f *factView) settle() {
 // became fills in what became of every fact.
 func (s *system) became(ctx context.Context, k kept, body []byte, v *deliveryView) error {
 	var facts []*intakev1.Fact
-	switch d, err := k.again(body, s.shops()); {
+	switch d, err := k.again(body, s.readingSettings()); {
 	case v.Erased:
 		v.Notes = append(v.Notes, "What it said is erased. Events of orders that it did not name itself cannot be found.")
 	case errors.Is(err, errReadsOtherwise):

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +17,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/services/ingress"
-	"github.com/orderflow/orderflow/services/ingress/source"
+	"github.com/orderflow/orderflow/services/projector/reread"
 
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
@@ -47,17 +46,19 @@ type kept struct {
 	headers    map[string]string
 	sealed     *typev1.Sealed
 	hash       []byte
+	reader     string
+	reading    []byte
 }
 
 const keptColumns = `d.id, d.revision, d.source, d.account, d.topic, d.provider_delivery_id, d.received_at, d.test, d.outcome,
-	d.quarantine_reason, d.quarantine_detail, d.fact_count, d.order_ids, d.headers, d.body_nonce, d.body_sealed, d.body_sha256`
+	d.quarantine_reason, d.quarantine_detail, d.fact_count, d.order_ids, d.headers, d.body_nonce, d.body_sealed, d.body_sha256, d.reader, d.reading_sha256`
 
 func scanKept(row pgx.CollectableRow, more ...any) (kept, error) {
 	var k kept
 	var id uuid.UUID
 	k.sealed = &typev1.Sealed{}
 	err := row.Scan(append([]any{&id, &k.revision, &k.source, &k.account, &k.topic, &k.providerID, &k.receivedAt, &k.test, &k.outcome,
-		&k.reason, &k.detail, &k.facts, &k.orders, &k.headers, &k.sealed.Nonce, &k.sealed.Ciphertext, &k.hash}, more...)...)
+		&k.reason, &k.detail, &k.facts, &k.orders, &k.headers, &k.sealed.Nonce, &k.sealed.Ciphertext, &k.hash, &k.reader, &k.reading}, more...)...)
 	k.id, k.receivedAt = ident.Delivery(id), k.receivedAt.UTC()
 	return k, err
 }
@@ -160,44 +161,13 @@ func (s *system) body(ctx context.Context, k kept) ([]byte, bool, error) {
 	return body, false, nil
 }
 
-// shops are the settings that say which shop's order numbers an account of a payment provider names.
-type shops map[string]string
-
-// shopSetting is the beginning of their names.
-const shopSetting = "STRIPE_SHOP"
-
-// shops are as a running 'orderctl up' has them, or as the environment says.
-func (s *system) shops() shops {
-	if s.Shops != nil {
-		return s.Shops
+// readingSettings are the settings that have a say in how a delivery is read, as a running 'orderctl up' has them, or as
+// the environment says.
+func (s *system) readingSettings() map[string]string {
+	if s.Reading != nil {
+		return s.Reading
 	}
-	return shopsIn(host.Environ())
-}
-
-func shopsIn(environ map[string]string) shops {
-	found := shops{}
-	for name, value := range environ {
-		if name == shopSetting || strings.HasPrefix(name, shopSetting+"_") {
-			found[name] = value
-		}
-	}
-	return found
-}
-
-// of is the shop of an account, as the ingress has it.
-func (s shops) of(account string) (source.ShopKey, error) {
-	name := shopSetting + "_" + strings.ToUpper(account)
-	text := s[name]
-	if text == "" {
-		if name, text = shopSetting, s[shopSetting]; text == "" {
-			text = "checkout/" + defaultAccount
-		}
-	}
-	shop, err := ingress.ParseShop(text)
-	if err != nil {
-		return shop, fmt.Errorf("%s: %w", name, err)
-	}
-	return shop, nil
+	return ingress.ReadingSettings(host.Environ())
 }
 
 // errReadsOtherwise says that a body does not mean today what it meant when it came.
@@ -206,10 +176,10 @@ var errReadsOtherwise = errors.New("it is read otherwise today")
 // again makes the delivery that was published when it came. The facts are read out of the body again, by this program;
 // everything else stands in the journal. A reading that differs from what the journal says of the first one is
 // errReadsOtherwise: facts are known by their place, and must not change it.
-func (k kept) again(body []byte, shops shops) (*intakev1.Delivery, error) {
+func (k kept) again(body []byte, settings map[string]string) (*intakev1.Delivery, error) {
 	d := &intakev1.Delivery{
 		Id: k.id[:], Source: k.source, Account: k.account, Topic: k.topic, DeliveryId: k.providerID, Body: body,
-		ReceivedAt: timestamppb.New(k.receivedAt), Revision: k.revision, Test: k.test,
+		ReceivedAt: timestamppb.New(k.receivedAt), Revision: k.revision, Test: k.test, Reader: k.reader,
 	}
 	if k.reason != nil {
 		d.Quarantine = &intakev1.Quarantine{Reason: *k.reason}
@@ -217,53 +187,45 @@ func (k kept) again(body []byte, shops shops) (*intakev1.Delivery, error) {
 			d.Quarantine.Detail = *k.detail
 		}
 	}
-	s := ingress.SourceByName(k.source)
-	if s == nil {
-		return nil, fmt.Errorf("%w: this program knows no source %s", errReadsOtherwise, k.source)
+	for name, value := range k.headers {
+		d.Headers = append(d.Headers, &intakev1.Header{Name: name, Value: value})
 	}
-	shop, err := shops.of(k.account)
-	if err != nil {
+	now, err := ingress.Reread(settings, d, largestMessage)
+	switch {
+	case errors.Is(err, ingress.ErrNotReadable):
+		return nil, fmt.Errorf("%w: %s", errReadsOtherwise, err.Error())
+	case err != nil:
 		return nil, err
 	}
-	r := source.Request{Header: http.Header{}, Body: body, ReceivedAt: k.receivedAt}
-	for name, value := range k.headers {
-		r.Header.Set(name, value)
-	}
-	reading, failure := ingress.Read(s, r, source.Account{Name: k.account, Mode: k.mode(), Shop: shop})
-	if failure != nil {
-		return nil, fmt.Errorf("%w: %s", errReadsOtherwise, failure.Error())
-	}
-	d.Facts, d.Headers = reading.Facts, reading.Headers
-	if differs := k.differs(reading); differs != "" {
+	d.Facts, d.Headers = now.GetFacts(), now.GetHeaders()
+	if differs := k.differs(now); differs != "" {
 		return nil, fmt.Errorf("%w: %s", errReadsOtherwise, differs)
 	}
 	return d, nil
 }
 
-// mode is what the account took when the delivery came, as far as the delivery can tell.
-func (k kept) mode() source.Mode {
-	switch {
-	case k.reason == nil || *k.reason != source.TestMode:
-		return source.Both
-	case k.test:
-		return source.Live
-	}
-	return source.Test
-}
+// largestMessage is what a NATS server takes that is set up as deploy/nats says, less what is around a delivery.
+const (
+	messageRoom    = 4 << 10
+	largestMessage = 8<<20 - messageRoom
+)
 
 // differs says in what a reading differs from the one in the journal; empty if in nothing that stands there.
-func (k kept) differs(r source.Reading) string {
+func (k kept) differs(now *intakev1.Delivery) string {
 	reason := ""
 	if k.reason != nil {
 		reason = *k.reason
 	}
+	facts := now.GetFacts()
 	switch {
-	case r.Quarantine.GetReason() != reason:
-		return fmt.Sprintf("it was %s and would be %s", readingWords(reason), readingWords(r.Quarantine.GetReason()))
-	case len(r.Facts) != k.facts:
-		return fmt.Sprintf("it had %s and would have %s", count(k.facts, "fact"), count(len(r.Facts), "fact"))
-	case !slices.Equal(ordersNamed(r.Facts), k.orders):
+	case now.GetQuarantine().GetReason() != reason:
+		return fmt.Sprintf("it was %s and would be %s", readingWords(reason), readingWords(now.GetQuarantine().GetReason()))
+	case len(facts) != k.facts:
+		return fmt.Sprintf("it had %s and would have %s", count(k.facts, "fact"), count(len(facts), "fact"))
+	case !slices.Equal(ordersNamed(facts), k.orders):
 		return "it would name another order"
+	case k.revision > 0 && !bytes.Equal(reread.Hash(now), k.reading): // facts stand where they stood in earlier readings
+		return "it was read otherwise when it was read again"
 	}
 	return ""
 }
