@@ -17,6 +17,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/orderflow/orderflow/services/ingress/amazon"
+	provider "github.com/orderflow/orderflow/services/ingress/source"
 )
 
 const (
@@ -93,7 +96,12 @@ func TestWhatSignSignsCheckAccepts(t *testing.T) {
 		"twilio": {checkoutSecret, checkoutSecret, otherSecret, []string{"--url", anyURL([]byte(anOrder))}, []string{"--url", anyURL([]byte(anOrder))}},
 		"shippo": {"token:a-long-token", "token:a-long-token", otherSecret, []string{"--url", "/?token=a-long-token"}, []string{"--url", "/?token=a-long-token"}},
 	}
-	bodies := map[string]string{"usps": `{"timestamp":"2026-07-23T14:32:00Z","payload":"{\"trackingNumber\":\"9400\",\"status\":\"Delivered\"}"}`}
+	topicKey, topicCert := certificateFor(t, "sns.amazonaws.com")
+	const topic = "arn:aws:sns:eu-west-1:123456789012:orders"
+	halves["amazon"] = half{signs: topic + "\n" + topicKey, checks: topic, other: topic + "-others", toCheck: []string{"--cert", topicCert}}
+	enclosed, err := amazon.New().Enclose([]byte(anOrder), provider.Signing{Secret: topic + "\n" + topicKey, At: time.Now()})
+	require.NoError(t, err)
+	bodies := map[string]string{"amazon": string(enclosed), "usps": `{"timestamp":"2026-07-23T14:32:00Z","payload":"{\"trackingNumber\":\"9400\",\"status\":\"Delivered\"}"}`}
 	for _, source := range sourceNames() {
 		h, special := halves[source]
 		if !special {
@@ -118,9 +126,15 @@ func TestWhatSignSignsCheckAccepts(t *testing.T) {
 // paypalCertificate is a private key in PEM, and a file with a certificate of PayPal's sandbox for it.
 func paypalCertificate(t *testing.T) (private, file string) {
 	t.Helper()
+	return certificateFor(t, "messageverificationcerts.sandbox.paypal.com")
+}
+
+// certificateFor is a key and the file of a certificate that says whose it is.
+func certificateFor(t *testing.T, whose string) (private, file string) {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "messageverificationcerts.sandbox.paypal.com"}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: whose}, NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	require.NoError(t, err)
 	private = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
