@@ -148,6 +148,12 @@ func topic(r source.Request) string {
 		return "inventory_levels/update"
 	case all("title", "variants", "product_type"):
 		return "products/update"
+	case all("order_edit"):
+		return "orders/edited"
+	case all("fulfillment_id", "happened_at", "status"):
+		return "fulfillment_events/create"
+	case all("return_line_items", "order", "status"):
+		return "returns/update"
 	}
 	return ""
 }
