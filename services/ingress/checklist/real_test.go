@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
@@ -40,6 +41,8 @@ type setup struct {
 	rate int
 	// answer is when an answer is due; 0 is soon enough for anybody.
 	answer time.Duration
+	// certificate and key are files, for TLS.
+	certificate, key string
 }
 
 // receiver is who is tried.
@@ -79,8 +82,8 @@ func (b *buffer) String() string {
 	return b.buf.String()
 }
 
-// real makes ingresses, each on a broker of its own.
-func real(t *testing.T) maker {
+// ingresses makes ingresses, each on a broker of its own.
+func ingresses(t *testing.T) maker {
 	t.Helper()
 	return func(s setup) (*receiver, error) {
 		js := testkit.NATS(t)
@@ -140,7 +143,7 @@ func (r *ingressed) write(secrets []string) {
 func (r *ingressed) environ() map[string]string {
 	environ := map[string]string{
 		"INGRESS_MODE": "both", "INGRESS_MAX_BODY": strconv.Itoa(limit), "INGRESS_RELOAD": "5ms", "INGRESS_LISTEN": "127.0.0.1:0",
-		"INGRESS_ADDRESS_RATE": "0", "INGRESS_RATE": strconv.Itoa(r.setup.rate), "INGRESS_PUBLISH_TIMEOUT": "20s",
+		"INGRESS_TLS_CERT": r.setup.certificate, "INGRESS_TLS_KEY": r.setup.key, "INGRESS_ADDRESS_RATE": "0", "INGRESS_RATE": strconv.Itoa(r.setup.rate), "INGRESS_PUBLISH_TIMEOUT": "20s",
 	}
 	var names []string
 	for _, s := range schemes {
@@ -197,7 +200,7 @@ func (r *ingressed) stop() {
 	client.CloseIdleConnections()
 	r.cancel()
 	for range cap(r.ended) {
-		<-r.ended
+		assert.NoError(r.t, <-r.ended)
 	}
 }
 

@@ -1,6 +1,7 @@
 package checklist_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
@@ -156,7 +157,7 @@ func rotation(t tester, b bench) {
 		load.Go(func() {
 			for !stop.Load() {
 				d := by(b.other)
-				r, err := http.NewRequest(http.MethodPost, own.url+d.path, strings.NewReader(d.body)) //nolint:noctx // the client has a time-out
+				r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, own.url+d.path, strings.NewReader(d.body))
 				if err != nil {
 					lost.Add(1)
 					return
@@ -175,7 +176,7 @@ func rotation(t tester, b bench) {
 		})
 	}
 	own.rotate(third, b.other)
-	soon(t, func() bool { return own.post(t, by(third)).status == http.StatusOK }, "a new secret counts without a restart")
+	b.soon(t, func() bool { return own.post(t, by(third)).status == http.StatusOK }, "a new secret counts without a restart")
 	stop.Store(true)
 	load.Wait()
 	assert.Zero(t, lost.Load(), "deliveries were refused while secrets changed")
