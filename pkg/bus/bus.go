@@ -265,6 +265,18 @@ func JournalDurable() Durable {
 	return Durable{"journal", Intake, []string{"intake.>"}, ackWait, maxAckPending}
 }
 
+// SourceDurable brings a service every delivery of one source. Few are in hand at once and each may take its time: it is for
+// who has to ask the source about them.
+func SourceDurable(service, source string) Durable {
+	return Durable{service + "-source", Intake, []string{"intake.*." + token(source) + ".>"}, sourceAckWait, sourceMaxAckPending}
+}
+
+// Settings of a durable whose messages wait for an answer from outside.
+const (
+	sourceAckWait       = 5 * time.Minute
+	sourceMaxAckPending = 64
+)
+
 // RingsDurable brings a service the doorbells that concern it.
 func RingsDurable(service string, rings ...Ring) Durable {
 	var filters []string

@@ -32,6 +32,7 @@ func Users() []User {
 	users := []User{
 		{"ingress", []string{"intake.>", info(Intake)}, nil},
 		projectorUser(),
+		amazonUser(),
 		{Operator, []string{">"}, []string{">"}},
 	}
 	for _, service := range slices.Sorted(maps.Keys(factsOf)) {
@@ -67,6 +68,13 @@ func projectorUser() User {
 		u.Publish = append(u.Publish, info(stream), api("CONSUMER.LIST."+stream))
 	}
 	u.Publish = append(u.Publish, api("STREAM.PURGE."+Intake), api("DIRECT.GET."+Intake), api("STREAM.MSG.GET."+Intake))
+	return u
+}
+
+// amazonUser publishes deliveries as the ingress does, and hears them: those of Amazon alone.
+func amazonUser() User {
+	u := User{Name: "amazon", Publish: []string{"intake.*.amazon.>", "dead.amazon.>"}}
+	u.Publish = append(u.Publish, pulls(SourceDurable("amazon", "amazon"))...)
 	return u
 }
 

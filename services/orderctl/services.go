@@ -2,6 +2,7 @@ package orderctl
 
 import (
 	"github.com/orderflow/orderflow/pkg/host"
+	"github.com/orderflow/orderflow/services/amazon"
 	"github.com/orderflow/orderflow/services/fraud"
 	"github.com/orderflow/orderflow/services/fulfillment"
 	"github.com/orderflow/orderflow/services/ingress"
@@ -25,6 +26,7 @@ func Services() []host.Service {
 		fulfillment.Service(),
 		notifier.Service(),
 		projector.Service(projector.Reader{Build: ingress.Build, Read: ingress.Reread}),
+		amazon.Service(),
 		ingress.Service(),
 	}
 }
