@@ -15,7 +15,7 @@ type Config struct {
 	Sources        []string      `env:"INGRESS_SOURCES" envDefault:"stripe,shopify,woocommerce,checkout" desc:"Sources that are taken, separated by commas; twilio is its status callbacks, sandbox the sandbox carrier. Each needs its secret."`
 	MaxBody        int64         `env:"INGRESS_MAX_BODY" envDefault:"1048576" desc:"Largest body of a webhook, in bytes; <SOURCE>_MAX_BODY for one source. Twilio's are at most 262144 anyway."`
 	PublishTimeout time.Duration `env:"INGRESS_PUBLISH_TIMEOUT" envDefault:"3s" desc:"How long a delivery that has arrived may take to be kept, certificates and confirmations included, before the provider is told to come again (503); never beyond INGRESS_ANSWER_TIMEOUT."`
-	PublicURL      string        `env:"INGRESS_PUBLIC_URL" desc:"The address that providers call, such as https://hooks.example.com: for sources that sign it. Without it, the Host header says."`
+	PublicURL      string        `env:"INGRESS_PUBLIC_URL" desc:"The address that providers call, such as https://hooks.example.com: for sources that sign it. Without it, the Host header says, or a trusted proxy."`
 
 	Door
 
