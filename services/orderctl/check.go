@@ -40,7 +40,7 @@ body exactly as it was sent, or "-". The exit status is 0 if it would be accepte
 		RunE: func(c *cobra.Command, args []string) error { return check(c, f, args[0]) },
 	}
 	sourceFlag(c)
-	c.Flags().StringArrayVar(&f.secrets, "secret", nil, "secret of the account; may be given several times")
+	c.Flags().StringArrayVar(&f.secrets, "secret", nil, "secret of the account, or @FILE for what stands in a file; may be given several times")
 	c.Flags().StringVar(&f.account, "account", "default", "account whose secret is looked up if none is given")
 	c.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "header of the request, as 'Name: value'; may be given several times")
 	c.Flags().StringVar(&f.url, "url", "", "URL that the provider called, where it signs that (twilio) or has a token in it (shippo)")

@@ -91,7 +91,7 @@ the payload would be quarantined, wholly or in part; why is said on stderr.`,
 		RunE: func(c *cobra.Command, args []string) error { return normalize(c, f, args[0]) },
 	}
 	sourceFlag(c)
-	c.Flags().StringVar(&f.topic, "topic", "", "topic, where the provider tells it in a header (shopify: orders/create, woocommerce: order.created)")
+	c.Flags().StringVar(&f.topic, "topic", "", "topic, where the provider tells it in a header and the body does not show it (shopify: orders/create, woocommerce: order.created)")
 	c.Flags().StringVar(&f.account, "account", "default", "account whose webhook it is")
 	c.Flags().StringVar(&f.shop, "shop", "checkout/default", "shop whose order numbers a payment provider names")
 	c.Flags().StringVar(&f.at, "at", "", "TIME when it was received; now if it is not told")
@@ -115,12 +115,7 @@ func normalize(c *cobra.Command, f normalizing, file string) error {
 	if err != nil {
 		return err
 	}
-	header, err := s.Sign(body, source.Signing{URL: anyURL(body), Secret: anySecret, At: at, Topic: f.topic})
-	if err != nil {
-		header = http.Header{} // whoever signs with a key of another kind tells nothing in headers that has to be read
-	}
-	r := source.Request{Header: header, Body: body, ReceivedAt: at}
-	reading, failure := ingress.Read(s, r, source.Account{Name: f.account, Mode: source.Both, Shop: shop})
+	reading, failure := readAs(s, body, f.topic, at, source.Account{Name: f.account, Mode: source.Both, Shop: shop})
 	if failure != nil {
 		return failure
 	}
@@ -135,6 +130,24 @@ func normalize(c *cobra.Command, f normalizing, file string) error {
 		return exitStatus{1, fmt.Sprintf("quarantined (%s): %s", q.GetReason(), q.GetDetail())}
 	}
 	return nil
+}
+
+// readAs reads a body as if it had come with the headers that its provider sends. Which topic it is stands in one of them
+// at some; where nobody says it, it is what the body shows, and nothing that was made up to sign it.
+func readAs(s source.Source, body []byte, topic string, at time.Time, a source.Account) (source.Reading, error) {
+	bare := source.Request{Header: http.Header{}, Body: body, ReceivedAt: at}
+	whole := bare
+	if header, err := s.Sign(body, source.Signing{URL: anyURL(body), Secret: anySecret, At: at, Topic: topic}); err == nil {
+		whole.Header = header
+	} // else it signs with a key of another kind, and tells nothing in headers that has to be read
+	reading, failure := ingress.Read(s, whole, a)
+	if topic != "" || failure != nil {
+		return reading, failure
+	}
+	if shown, failure := ingress.Read(s, bare, a); failure != nil || shown.Topic != reading.Topic {
+		return shown, failure
+	}
+	return reading, nil
 }
 
 // anyURL is one to which any body can be sent: it ends in the body's hash, which Twilio signs of what is no form.

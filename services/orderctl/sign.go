@@ -18,7 +18,7 @@ import (
 type signing struct {
 	secrets                       []string
 	account, topic, id, url, curl string
-	at                            string
+	at, enclosed                  string
 }
 
 func signCommand() *cobra.Command {
@@ -32,12 +32,15 @@ command that sends it. FILE may be "-". The bytes of the file are signed as they
 		Example: `  orderctl sign --source stripe --secret whsec_… payment.json
   orderctl sign --source shopify --topic orders/paid --curl http://127.0.0.1:8080/webhooks/shopify order.json
   eval "$(orderctl sign --source checkout --curl http://127.0.0.1:8080/webhooks/checkout order.json)"
-  orderctl sign --source twilio --url https://hooks.example.com/webhooks/twilio status.txt`,
+  orderctl sign --source twilio --url https://hooks.example.com/webhooks/twilio status.txt
+  orderctl sign --source paypal --secret 1JE50Z90C7278043W --secret @key.pem payment.json
+  orderctl sign --source amazon --secret arn:aws:sns:… --secret @key.pem --enclosed signed.json notification.json`,
 		Args: takes(cobra.ExactArgs(1), `one file, or "-"`),
 		RunE: func(c *cobra.Command, args []string) error { return sign(c, f, args[0]) },
 	}
 	sourceFlag(c)
-	c.Flags().StringArrayVar(&f.secrets, "secret", nil, "secret to sign with")
+	c.Flags().StringArrayVar(&f.secrets, "secret", nil, "secret to sign with, or @FILE for what stands in a file. Where a certificate signs: what the account is verified by, and then the private key in PEM")
+	c.Flags().StringVar(&f.enclosed, "enclosed", "", "write the signed body to this file, where the signature stands in the body (amazon); that is what is to be sent")
 	c.Flags().StringVar(&f.account, "account", "default", "account whose secret is looked up if none is given")
 	c.Flags().StringVar(&f.topic, "topic", "", "topic, where the provider tells it in a header (shopify: orders/create, woocommerce: order.created)")
 	c.Flags().StringVar(&f.id, "id", "", "id of the delivery, where the provider tells it in a header")
@@ -63,6 +66,9 @@ func sign(c *cobra.Command, f signing, file string) error {
 	if err != nil {
 		return err
 	}
+	if _, ok := s.(source.Certified); ok {
+		secrets = []string{strings.Join(secrets, "\n")}
+	}
 	if !strings.HasPrefix(secrets[0], "whsk_") { // the half that only signs, see package standard
 		if err := usable(s, secrets[:1]); err != nil {
 			return err
@@ -72,7 +78,14 @@ func sign(c *cobra.Command, f signing, file string) error {
 	if err != nil {
 		return err
 	}
-	header, err := s.Sign(body, source.Signing{Secret: secrets[0], At: at, Topic: f.topic, ID: f.id, URL: cmp.Or(f.url, f.curl)})
+	with := source.Signing{Secret: secrets[0], At: at, Topic: f.topic, ID: f.id, URL: cmp.Or(f.url, f.curl)}
+	if f.enclosed != "" {
+		if body, err = enclose(c, s, body, with, f.enclosed); err != nil {
+			return err
+		}
+		file = f.enclosed
+	}
+	header, err := s.Sign(body, with)
 	if err != nil {
 		return err
 	}
@@ -86,6 +99,19 @@ func sign(c *cobra.Command, f signing, file string) error {
 	}
 	fmt.Fprintln(c.OutOrStdout(), curl(f.curl, file, lines))
 	return nil
+}
+
+// enclose writes what the provider would send: the body in its envelope.
+func enclose(c *cobra.Command, s source.Source, body []byte, with source.Signing, file string) ([]byte, error) {
+	e, ok := s.(source.Enclosing)
+	if !ok {
+		return nil, calledWrongly(c, "--enclosed: %s sends the body as it stands", s.Name())
+	}
+	body, err := e.Enclose(body, with)
+	if err != nil {
+		return nil, err
+	}
+	return body, os.WriteFile(file, body, 0o600)
 }
 
 func flat(h http.Header) map[string]string {
@@ -125,7 +151,10 @@ func secretsFor(c *cobra.Command, s source.Source, account string, given []strin
 	if account != "default" {
 		setting += "_" + strings.ToUpper(account)
 	}
-	secrets := given
+	secrets, err := fromFiles(given)
+	if err != nil {
+		return nil, err
+	}
 	if len(secrets) == 0 {
 		secrets = split(os.Getenv(setting))
 	}
@@ -140,6 +169,22 @@ func secretsFor(c *cobra.Command, s source.Source, account string, given []strin
 	}
 	if len(secrets) == 0 {
 		return nil, calledWrongly(c, "which secret? Give it with --secret, or set %s", setting)
+	}
+	return secrets, nil
+}
+
+// fromFiles puts what stands in a file in the place of @FILE.
+func fromFiles(given []string) ([]string, error) {
+	secrets := make([]string, len(given))
+	for i, secret := range given {
+		secrets[i] = secret
+		if name, ok := strings.CutPrefix(secret, "@"); ok {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				return nil, err
+			}
+			secrets[i] = strings.TrimSpace(string(data))
+		}
 	}
 	return secrets, nil
 }
