@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -121,5 +122,15 @@ func TestEverySourceHasItsSettings(t *testing.T) {
 	for _, s := range Sources() {
 		assert.True(t, have[source.Setting(s)], s.Name())
 		assert.NotEmpty(t, config().of(s.Name()).secrets, s.Name())
+	}
+}
+
+func TestADoorThatCannotBeMeant(t *testing.T) {
+	t.Parallel()
+	c := config()
+	c.AnswerTimeout, c.AddressRate, c.TLSCert, c.Proxies, c.Reload = time.Minute, -1, "tls.crt", []string{"everybody"}, -1
+	err := c.Check()
+	for _, want := range []string{"INGRESS_ANSWER_TIMEOUT", "INGRESS_ADDRESS_RATE", "INGRESS_TLS_CERT and INGRESS_TLS_KEY", "INGRESS_TRUSTED_PROXIES", "INGRESS_RELOAD"} {
+		require.ErrorContains(t, err, want)
 	}
 }

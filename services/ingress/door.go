@@ -15,7 +15,7 @@ import (
 // Door is what can be set about who gets in, how often, and how long it may take. What is said of every source can be
 // said of one of them, with its name in the place of INGRESS.
 type Door struct {
-	AnswerTimeout time.Duration `env:"INGRESS_ANSWER_TIMEOUT" envDefault:"10s" desc:"How long a request may take in all, from its headers to its answer, before the provider is told to come again (503, or 408 if its body is slow). Shorter where a provider waits less: Shopify 4s, Shippo 2.5s, EasyPost 5.5s, Adyen 8s; Amazon and Twilio 12s, WooCommerce 45s. <SOURCE>_ANSWER_TIMEOUT for one source."`
+	AnswerTimeout time.Duration `env:"INGRESS_ANSWER_TIMEOUT" envDefault:"10s" desc:"How long a request may take in all, from its headers to its answer, before the provider is told to come again (503, or 408 if its body is slow). Shorter where a provider waits less: Shopify 4s, Shippo 2.5s, EasyPost 5.5s, Adyen 8s; Amazon and Twilio 12s, WooCommerce 25s, which is the longest. <SOURCE>_ANSWER_TIMEOUT for one source."`
 	Rate          int           `env:"INGRESS_RATE" envDefault:"20000" desc:"Requests a second for each account, and as many at once after a quiet second; the others are told to come again (429). 0 is no limit. <SOURCE>_RATE for one source."`
 	AddressRate   int           `env:"INGRESS_ADDRESS_RATE" envDefault:"20000" desc:"The same for each address that calls; an IPv6 network of 64 bits is one. 0 is no limit."`
 	Allow         []string      `env:"INGRESS_ALLOW" desc:"Addresses that may call, separated by commas, such as 203.0.113.0/24; others get 403. Empty: all. <SOURCE>_ALLOW for one source."`
@@ -28,8 +28,8 @@ type Door struct {
 // check says everything that cannot be meant.
 func (d *Door) check() error {
 	var errs []error
-	if d.AnswerTimeout < 0 {
-		errs = append(errs, errors.New("INGRESS_ANSWER_TIMEOUT has to be longer than nothing"))
+	if d.AnswerTimeout < 0 || d.AnswerTimeout > longestAnswer {
+		errs = append(errs, fmt.Errorf("INGRESS_ANSWER_TIMEOUT is at most %s", longestAnswer))
 	}
 	if d.AddressRate < 0 {
 		errs = append(errs, errors.New("INGRESS_ADDRESS_RATE is a number of requests a second; 0 is no limit"))

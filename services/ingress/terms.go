@@ -33,8 +33,11 @@ var habits = map[string]habit{
 	"adyen":       {answer: 8 * time.Second},         // waits 10 s
 	"amazon":      {answer: 12 * time.Second},        // SNS waits 15 s
 	"twilio":      {answer: 12 * time.Second, body: 256 << 10},
-	"woocommerce": {answer: 45 * time.Second}, // waits 60 s and never comes again
+	"woocommerce": {answer: longestAnswer}, // waits 60 s and never comes again
 }
+
+// longestAnswer is a little less than a connection of ours stays open for an answer (package web).
+const longestAnswer = 25 * time.Second
 
 // settleTerms are the terms of a source: its own setting, else what is known of it, else the setting for all.
 func settleTerms(c *Config, name string, environ map[string]string) (terms, error) {
@@ -67,8 +70,8 @@ func settleTerms(c *Config, name string, environ map[string]string) (terms, erro
 	}
 	if answer := environ[prefix+"_ANSWER_TIMEOUT"]; answer != "" {
 		t.answer, err = time.ParseDuration(answer)
-		if err != nil || t.answer <= 0 {
-			errs = append(errs, fmt.Errorf("%s_ANSWER_TIMEOUT is a time such as 4s", prefix))
+		if err != nil || t.answer <= 0 || t.answer > longestAnswer {
+			errs = append(errs, fmt.Errorf("%s_ANSWER_TIMEOUT is a time such as 4s, of at most %s", prefix, longestAnswer))
 		}
 	}
 	return t, errors.Join(errs...)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/services/ingress/source"
 )
 
 func TestTermsOfASource(t *testing.T) {
@@ -46,7 +47,9 @@ func TestTermsOfASource(t *testing.T) {
 		assert.NotNil(t, SourceByName(name), "habits of %s, which is no source", name)
 	}
 
-	_, err := settleTerms(c, "stripe", map[string]string{"STRIPE_MAX_BODY": "1", "STRIPE_ANSWER_TIMEOUT": "soon", "STRIPE_RATE": "-1", "STRIPE_ALLOW": "stripe.com"})
+	_, err := settleTerms(c, "stripe", map[string]string{"STRIPE_ANSWER_TIMEOUT": "1m"})
+	require.ErrorContains(t, err, "at most 25s")
+	_, err = settleTerms(c, "stripe", map[string]string{"STRIPE_MAX_BODY": "1", "STRIPE_ANSWER_TIMEOUT": "soon", "STRIPE_RATE": "-1", "STRIPE_ALLOW": "stripe.com"})
 	for _, want := range []string{"STRIPE_MAX_BODY", "STRIPE_ANSWER_TIMEOUT", "STRIPE_RATE", "STRIPE_ALLOW"} {
 		require.ErrorContains(t, err, want)
 	}
@@ -72,6 +75,36 @@ func TestAnAnswerComesInTimeOrNot(t *testing.T) {
 		require.Equal(t, http.StatusServiceUnavailable, h.direct(t, signed(t, "checkout", checkoutSecret, anOrder)), name)
 		require.Less(t, time.Since(began), 4*time.Second, name)
 	}
+}
+
+// distant is a source whose certificates are far away.
+type distant struct{ odd }
+
+func (distant) CertificateURL(source.Request, source.Account) (string, error) {
+	return "https://certificates.example/1.pem", nil
+}
+
+// unanswered is a host that never answers.
+type unanswered struct{}
+
+func (unanswered) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func TestACertificateThatDoesNotComeIsAnsweredInTime(t *testing.T) {
+	t.Parallel()
+	k := &keeper{}
+	h := bare(t, distant{odd{verify: func() {}, read: func() {}}}, k)
+	h.certificates = newCertificates(nil, time.Now)
+	h.certificates.client.Transport = unanswered{}
+	a := h.accounts["checkout"][defaultAccount]
+	a.answer = 50 * time.Millisecond
+	h.accounts["checkout"][defaultAccount] = a
+	began := time.Now()
+	require.Equal(t, http.StatusServiceUnavailable, h.direct(t, unsigned(t, "/webhooks/checkout", anOrder)))
+	require.Less(t, time.Since(began), fetchTimeout)
+	require.Empty(t, k.data)
 }
 
 func TestOfWhatIsTurnedAwayASampleIsTold(t *testing.T) {

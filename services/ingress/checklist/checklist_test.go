@@ -80,7 +80,7 @@ func TestIngress(t *testing.T) {
 		for _, c := range cases {
 			t.Run(s.name+"/"+c.name, func(t *testing.T) {
 				t.Parallel()
-				c.check(t, bench{s, shared, ingresses(t), 10 * time.Second})
+				c.check(t, bench{s, shared, start, 10 * time.Second})
 			})
 		}
 	}

@@ -20,7 +20,7 @@ func orderOfWork(t tester, b bench) {
 	a := b.post(t, forged)
 	assert.Equal(t, http.StatusUnauthorized, a.status, "forged, with an id and a body that came before")
 
-	own := b.own(t, setup{})
+	own := b.own(t, setup{breaks: true})
 	defer own.stop()
 	own.lose()
 	assert.Equal(t, http.StatusUnauthorized, own.post(t, own.plain().set(b.header, "x")).status, "the broker is asked before the signature")
@@ -137,7 +137,7 @@ func unusable(t tester, b bench) {
 }
 
 func brokerGone(t tester, b bench) {
-	own := b.own(t, setup{answer: 5 * time.Second})
+	own := b.own(t, setup{breaks: true, answer: 5 * time.Second})
 	defer own.stop()
 	own.lets(t, own.plain(), "as long as it is there")
 	own.lose()
@@ -150,7 +150,7 @@ func brokerGone(t tester, b bench) {
 
 // brokerSlow: an answer comes before the sender stops waiting, and what comes again is the same.
 func brokerSlow(t tester, b bench) {
-	own := b.own(t, setup{answer: 500 * time.Millisecond})
+	own := b.own(t, setup{breaks: true, answer: 500 * time.Millisecond})
 	defer own.stop()
 	own.hang()
 	d := own.plain()
@@ -166,7 +166,7 @@ func brokerSlow(t tester, b bench) {
 // canaries: neither secrets nor persons nor cards come out again, whatever happens.
 func canaries(t tester, b bench) {
 	const card, mail = "4242424242424242", "ada.canary@example.com"
-	own := b.own(t, setup{secrets: []string{b.secret, b.other}, answer: 2 * time.Second})
+	own := b.own(t, setup{breaks: true, secrets: []string{b.secret, b.other}, answer: 2 * time.Second})
 	defer own.stop()
 	body := func() string {
 		return "{" + `"email":"` + mail + `","card":{"number":"` + card + `"},` + own.body(fresh())[1:]

@@ -39,6 +39,8 @@ type setup struct {
 	secrets []string
 	// rate is how many requests come through at once; 0 is any number.
 	rate int
+	// breaks says that its store will be.
+	breaks bool
 	// answer is when an answer is due; 0 is soon enough for anybody.
 	answer time.Duration
 	// certificate and key are files, for TLS.
@@ -82,12 +84,21 @@ func (b *buffer) String() string {
 	return b.buf.String()
 }
 
-// ingresses makes ingresses, each on a broker of its own.
+// ingresses makes ingresses, on a broker that all of a test share, or on one of its own if that is to break.
 func ingresses(t *testing.T) maker {
 	t.Helper()
+	shared := testkit.NATS(t)
 	return func(s setup) (*receiver, error) {
-		js := testkit.NATS(t)
+		js := shared
+		if s.breaks {
+			js = testkit.NATS(t)
+		}
 		r := &ingressed{t: t, js: js, setup: s, file: filepath.Join(t.TempDir(), "secrets")}
+		stream, err := js.Stream(t.Context(), bus.Intake)
+		if err != nil {
+			return nil, err
+		}
+		r.seen = stream.CachedInfo().State.LastSeq // what came before is somebody else's
 		return r.receiver()
 	}
 }
