@@ -30,7 +30,7 @@ func start(ctx context.Context, config *Config, d host.Deps) ([]host.Task, error
 	k := &keeper{js: d.JS, bus: d.Bus, account: account, clock: d.Clock, log: d.Log}
 	reading, polling := idle(d.Log, "no order is read again: AMAZON_LWA_CLIENT_ID is not set"), idle(d.Log, "no queue is read: AMAZON_SQS_QUEUE_URL is not set")
 	if config.reads() {
-		s := &signals{js: d.JS, bus: d.Bus, api: newAPI(config, d.Clock, d.Log), keep: k, metrics: m, clock: d.Clock, log: d.Log, read: map[string]readAt{}}
+		s := &signals{js: d.JS, bus: d.Bus, api: newAPI(config, d.Clock, d.Log), keep: k, metrics: m, clock: d.Clock, log: d.Log, read: map[string]uint64{}}
 		reading = s.Run
 	}
 	if config.QueueURL != "" {

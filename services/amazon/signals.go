@@ -27,12 +27,10 @@ type signals struct {
 	metrics *metrics
 	clock   func() time.Time
 	log     zerolog.Logger
-	// read are the orders that were read lately. Losing it costs a few calls.
-	read map[string]readAt
+	// read are the orders that were read lately, each with the end of INTAKE when that began: what was told by then is in
+	// what was read. Losing it costs a few calls.
+	read map[string]uint64
 }
-
-// readAt is when the reading of an order began.
-type readAt time.Time
 
 const (
 	// readTimeout is how long reading an order may take, turns of the usage plans included.
@@ -77,15 +75,17 @@ func (s *signals) take(ctx context.Context, m jetstream.Msg) {
 		_ = m.Ack() // a lost ack brings it again, and it means nothing again
 		return
 	}
-	if began, ok := s.read[change.OrderID]; ok && time.Time(began).After(d.GetReceivedAt().AsTime()) {
+	meta, err := m.Metadata()
+	if err != nil {
+		_ = m.NakWithDelay(longestPause) // no broker sends such a message
+		return
+	}
+	number, tries := meta.Sequence.Stream, meta.NumDelivered
+	if s.read[change.OrderID] >= number {
 		s.ack(m, known)
 		return
 	}
-	tries := uint64(1)
-	if meta, err := m.Metadata(); err == nil {
-		tries = meta.NumDelivered
-	}
-	switch again, err := s.reread(ctx, change, tries < staleMost); {
+	switch again, err := s.reread(ctx, change, number, tries < staleMost); {
 	case err == nil && again:
 		s.ack(m, known)
 	case err == nil:
@@ -100,11 +100,13 @@ func (s *signals) take(ctx context.Context, m jetstream.Msg) {
 	}
 }
 
-// reread reads an order and keeps what it is. Again says that it is as it was.
-func (s *signals) reread(ctx context.Context, change amazon.Change, mayWait bool) (again bool, err error) {
+// reread reads an order because of a message, and keeps what it is. Again says that it is as it was.
+func (s *signals) reread(ctx context.Context, change amazon.Change, number uint64, mayWait bool) (again bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	began := s.clock()
+	if stream, err := s.js.Stream(ctx, bus.Intake); err == nil {
+		number = max(number, stream.CachedInfo().State.LastSeq)
+	}
 	o, err := s.api.order(ctx, change.OrderID)
 	if err != nil {
 		return false, err
@@ -119,7 +121,7 @@ func (s *signals) reread(ctx context.Context, change amazon.Change, mayWait bool
 	if len(s.read) >= remembered {
 		clear(s.read)
 	}
-	s.read[change.OrderID] = readAt(began)
+	s.read[change.OrderID] = number
 	return again, nil
 }
 

@@ -226,7 +226,10 @@ func (s *seller) restrict(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		Resources []struct{ Method, Path string } `json:"restrictedResources"`
 	}
-	if s.forbid {
+	s.mu.Lock()
+	forbid := s.forbid
+	s.mu.Unlock()
+	if forbid {
 		answer(w, http.StatusForbidden, `{"errors":[{"code":"Unauthorized","message":"Application does not have access to one or more requested data elements"}]}`)
 		return
 	}
