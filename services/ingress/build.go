@@ -42,7 +42,7 @@ func programHash() string {
 	if err != nil {
 		return ""
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, file); err != nil {
 		return ""

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
@@ -191,7 +190,7 @@ func (u *upgrade) next(ctx context.Context, p *progress) (more bool, err error) 
 	}
 	p.after, p.looked, p.changed = page[len(page)-1].At(), p.looked+len(page), p.changed+len(messages)
 	_, err = u.pool.Exec(ctx, `UPDATE journal.rereadings SET after_at = $2, after_id = $3, looked = $4, changed = $5 WHERE reader = $1`,
-		u.build, p.after.At, uuid.UUID(p.after.ID), p.looked, p.changed)
+		u.build, p.after.At, p.after.ID, p.looked, p.changed)
 	if err != nil {
 		return false, fmt.Errorf("note what was read again: %w", err)
 	}

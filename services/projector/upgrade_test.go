@@ -153,7 +153,8 @@ func TestReadingAgainIsInterruptedAndGoesOn(t *testing.T) {
 	u := w.upgraded(js, reads("v2", "new:"))
 	publish, calls := u.publish, 0
 	u.publish = func(ctx context.Context, messages []*nats.Msg) error {
-		if calls++; calls == 3 {
+		calls++
+		if calls == 3 {
 			return errors.New("the broker is away")
 		}
 		return publish(ctx, messages)

@@ -62,7 +62,7 @@ func (r *Rereader) Again(ctx context.Context, k Kept) (Reading, error) {
 	case ctx.Err() != nil:
 		return Reading{}, ctx.Err()
 	case err != nil:
-		return Reading{Result: Failed, Why: err.Error()}, nil
+		return Reading{Result: Failed, Why: err.Error()}, nil //nolint:nilerr // it is told in the reading
 	case !readable:
 		return Reading{Result: Erased}, nil
 	}
