@@ -27,7 +27,7 @@ func Reread(environ map[string]string, kept *intakev1.Delivery, most int64) (*in
 	if s == nil {
 		return nil, fmt.Errorf("%w: it knows no source %s", ErrNotReadable, source.Clean(kept.GetSource(), longestWord))
 	}
-	a, err := accountNow(environ, s, kept)
+	a, err := accountNow(environ, s, kept.GetAccount(), modeNow(environ, s, kept))
 	if err != nil {
 		return nil, err
 	}
@@ -37,12 +37,39 @@ func Reread(environ map[string]string, kept *intakev1.Delivery, most int64) (*in
 	}
 	reading, failure := Read(s, r, a)
 	if failure != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotReadable, failure)
+		return nil, fmt.Errorf("%w: %s", ErrNotReadable, failure.Error())
 	}
 	d, _ := NewDelivery(s, r, a, reading)
 	d.Id, d.Revision = kept.GetId(), kept.GetRevision() // what it is called was settled when it came
 	if _, err := encode(d, most); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotReadable, err)
+		return nil, fmt.Errorf("%w: %s", ErrNotReadable, err.Error())
+	}
+	return d, nil
+}
+
+// Fetched makes the delivery of a body that was not sent to us but fetched from its provider, over a connection that says
+// who it is. It is told from one that came by a header that no provider sends.
+func Fetched(environ map[string]string, sourceName, account string, r source.Request, most int64) (*intakev1.Delivery, error) {
+	s := SourceByName(sourceName)
+	if s == nil {
+		return nil, fmt.Errorf("%w: it knows no source %s", ErrNotReadable, source.Clean(sourceName, longestWord))
+	}
+	mode := modeSet(environ, s, account)
+	if mode == "" {
+		mode = source.Live
+	}
+	a, err := accountNow(environ, s, account, mode)
+	if err != nil {
+		return nil, err
+	}
+	reading, failure := Read(s, r, a)
+	if failure != nil {
+		return nil, fmt.Errorf("%w: %s", ErrNotReadable, failure.Error())
+	}
+	d, _ := NewDelivery(s, r, a, reading)
+	d.Headers = append(d.Headers, &intakev1.Header{Name: "Fetched-From", Value: r.URL})
+	if _, err := encode(d, most); err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrNotReadable, err.Error())
 	}
 	return d, nil
 }
@@ -73,11 +100,11 @@ func ReadingSettings(environ map[string]string) map[string]string {
 	return found
 }
 
-// accountNow is the account of a delivery as it is set now.
-func accountNow(environ map[string]string, s source.Source, kept *intakev1.Delivery) (source.Account, error) {
-	a := source.Account{Name: kept.GetAccount(), Mode: modeNow(environ, s, kept)}
+// accountNow is an account as it is set now.
+func accountNow(environ map[string]string, s source.Source, account string, mode source.Mode) (source.Account, error) {
+	a := source.Account{Name: account, Mode: mode}
 	if s.Role() == source.Payments {
-		shop := settingOf(environ, s, kept.GetAccount(), shopSetting)
+		shop := settingOf(environ, s, account, shopSetting)
 		if shop.value == "" {
 			shop.value = "checkout/" + defaultAccount
 		}
@@ -86,7 +113,7 @@ func accountNow(environ map[string]string, s source.Source, kept *intakev1.Deliv
 			return a, fmt.Errorf("%s: %w", shop.setting, err)
 		}
 	}
-	a.AutoCapture = settingOf(environ, s, kept.GetAccount(), captureSetting).value == autoCapture
+	a.AutoCapture = settingOf(environ, s, account, captureSetting).value == autoCapture
 	return a, nil
 }
 
@@ -95,7 +122,18 @@ func modeNow(environ map[string]string, s source.Source, kept *intakev1.Delivery
 	if kept.GetQuarantine().GetReason() != source.TestMode {
 		return source.Both
 	}
-	mode := settingOf(environ, s, kept.GetAccount(), modeSetting).value
+	switch mode := modeSet(environ, s, kept.GetAccount()); {
+	case mode != "":
+		return mode
+	case kept.GetTest():
+		return source.Live
+	}
+	return source.Test
+}
+
+// modeSet is what is set about what an account takes; empty if nothing is.
+func modeSet(environ map[string]string, s source.Source, account string) source.Mode {
+	mode := settingOf(environ, s, account, modeSetting).value
 	if mode == "" {
 		mode = environ["INGRESS_MODE"]
 	}
@@ -103,10 +141,7 @@ func modeNow(environ map[string]string, s source.Source, kept *intakev1.Delivery
 	case source.Live, source.Test, source.Both:
 		return m
 	}
-	if kept.GetTest() {
-		return source.Live
-	}
-	return source.Test
+	return ""
 }
 
 // settingOf is an account's own setting, or that of its source.

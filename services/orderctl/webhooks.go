@@ -28,8 +28,9 @@ at all. 'orderctl replay' sends what was read when they came, unchanged, for whe
 		Example: `  orderctl webhooks list --since 1h
   orderctl webhooks list --outcome quarantined
   orderctl webhooks show 5f0c2a9e
-  orderctl webhooks replay --reason bad_value --dry-run`,
-	}, webhooksListCommand(), webhooksShowCommand(), webhooksReplayCommand())
+  orderctl webhooks replay --reason bad_value --dry-run
+  orderctl webhooks reconcile --source stripe --since 7d`,
+	}, webhooksListCommand(), webhooksShowCommand(), webhooksReplayCommand(), webhooksReconcileCommand())
 }
 
 // webhookOutcomes are what can be made of a delivery, as the journal has it.
