@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/orderflow/orderflow/pkg/web"
@@ -89,12 +90,25 @@ func (h *health) notReady(ctx context.Context) string {
 	return h.missing
 }
 
+// readiness is what /readyz says, as a figure: so that a process that answers and is not ready is seen from outside.
+func (h *health) readiness() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "orderflow", Name: "ready", Help: "1 if the process is ready to work, as /readyz says, else 0.",
+	}, func() float64 {
+		if h.notReady(context.Background()) != "" {
+			return 0
+		}
+		return 1
+	})
+}
+
 // serveAdmin opens the port of probes and metrics.
 func (r *run) serveAdmin(ctx context.Context) error {
 	l, err := r.listen("admin", r.settings.AdminListen)
 	if err != nil {
 		return err
 	}
+	r.registry.MustRegister(r.health.readiness())
 	e := web.New(r.log)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", func(c echo.Context) error {

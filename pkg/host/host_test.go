@@ -122,6 +122,7 @@ func TestProbesFromStartToEnd(t *testing.T) {
 	status, body := p.get(t, "/metrics")
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, "go_goroutines")
+	assert.Contains(t, body, "\norderflow_ready 1\n")
 	status, _ = p.get(t, "/nothing")
 	assert.Equal(t, http.StatusNotFound, status)
 	p.stop()

@@ -26,6 +26,7 @@ type watch struct {
 	dead            prometheus.Gauge
 	outboxAge       prometheus.Gauge
 	open, waiting   *prometheus.GaugeVec
+	oldest          *prometheus.GaugeVec
 	stuck           *prometheus.GaugeVec
 }
 
@@ -50,6 +51,7 @@ func newWatch(pool *pgxpool.Pool, js jetstream.JetStream, log zerolog.Logger, re
 		outboxAge: gauge("outbox_oldest_seconds", "Age of the oldest append that nobody was told of; 0 if there is none.").WithLabelValues(),
 		open:      gauge("open_orders", "Orders that are on their way, by status.", "status"),
 		waiting:   gauge("waiting_orders", "Orders that wait, by what for.", "gate"),
+		oldest:    gauge("waiting_oldest_seconds", "Age of the oldest order that waits, by what for.", "gate"),
 		stuck:     gauge("stuck_entities", "Orders and SKUs whose fold or decision fails.", "service"),
 	}
 }
@@ -124,6 +126,11 @@ func (w *watch) lookAtOrders(ctx context.Context) error {
 	err := w.counts(ctx, w.waiting, `SELECT gate, count(*) FROM read.orders, unnest(waits_for) AS gate WHERE status = ANY`+open+` GROUP BY 1`)
 	if err != nil {
 		return fmt.Errorf("count waiting orders: %w", err)
+	}
+	err = w.counts(ctx, w.oldest, `SELECT gate, extract(epoch FROM clock_timestamp() - min(recorded_at))::float8
+		FROM read.orders, unnest(waits_for) AS gate WHERE status = ANY`+open+` AND recorded_at IS NOT NULL GROUP BY 1`)
+	if err != nil {
+		return fmt.Errorf("look for the oldest waiting order: %w", err)
 	}
 	return nil
 }

@@ -39,10 +39,14 @@ func TestWhatWaitsIsCounted(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.store.MarkStuck(w.ctx, "payment", ids[0], "a fold failed"))
 
+	_, err = w.pool.Exec(w.ctx, `UPDATE read.orders SET recorded_at = now() - interval '2 hours' WHERE order_id = $1`, ids[1])
+	require.NoError(t, err)
+
 	require.NoError(t, watching.look(w.ctx))
 	assert.InDelta(t, 1, testutil.ToFloat64(watching.dead), 0)
 	assert.InDelta(t, 3, testutil.ToFloat64(watching.open.WithLabelValues("awaiting_payment")), 0)
 	assert.InDelta(t, 3, testutil.ToFloat64(watching.waiting.WithLabelValues("payment")), 0)
+	assert.InDelta(t, 7200, testutil.ToFloat64(watching.oldest.WithLabelValues("payment")), 60)
 	assert.InDelta(t, 1, testutil.ToFloat64(watching.stuck.WithLabelValues("payment")), 0)
 	assert.InDelta(t, 90, testutil.ToFloat64(watching.outboxAge), 30)
 	assert.Positive(t, testutil.ToFloat64(watching.bytes.WithLabelValues(bus.Intake)))
