@@ -50,8 +50,8 @@ command that sends it. FILE may be "-". The bytes of the file are signed as they
 	return c
 }
 
-const secretHelp = `Without --secret it is looked up: in the environment, where the ingress finds it (STRIPE_WEBHOOK_SECRET …), and then with
-a running 'orderctl up --sandbox' (--data).`
+const secretHelp = `Without --secret it is looked up: in the environment, where the ingress finds it (STRIPE_WEBHOOK_SECRET,
+STRIPE_WEBHOOK_SECRET_FILE …), and then with a running 'orderctl up --sandbox' (--data).`
 
 func sign(c *cobra.Command, f signing, file string) error {
 	s, err := sourceOf(c)
@@ -157,6 +157,13 @@ func secretsFor(c *cobra.Command, s source.Source, account string, given []strin
 	}
 	if len(secrets) == 0 {
 		secrets = split(os.Getenv(setting))
+	}
+	if name := os.Getenv(setting + "_FILE"); len(secrets) == 0 && name != "" { // one a line, as the ingress reads it
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		secrets = split(strings.ReplaceAll(string(data), "\n", ","))
 	}
 	if len(secrets) == 0 {
 		dir, err := c.Flags().GetString(flagData)

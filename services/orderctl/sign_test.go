@@ -57,3 +57,18 @@ func TestASignatureInTheBodyIsWrittenIntoAFile(t *testing.T) {
 	assert.Equal(t, 2, r.code)
 	assert.Contains(t, r.said, "stripe sends the body as it stands")
 }
+
+func TestSecretsAreFoundWhereTheIngressFindsThem(t *testing.T) {
+	file := written(t, `{"id":"evt_1","type":"payment_intent.created","livemode":true}`)
+	t.Setenv("STRIPE_WEBHOOK_SECRET_EU_FILE", written(t, "whsec_new\nwhsec_old\n"))
+	signed := webhook(t, "", "sign", "--source", "stripe", "--secret", "whsec_old", file)
+	require.Zero(t, signed.code, signed.said)
+	_, value, found := strings.Cut(signed.out, "Stripe-Signature: ")
+	require.True(t, found, signed.out)
+	header := "Stripe-Signature: " + strings.TrimSpace(value)
+	r := webhook(t, "", "check", "--source", "stripe", "--account", "eu", "-H", header, file)
+	require.Zero(t, r.code, r.said)
+	t.Setenv("STRIPE_WEBHOOK_SECRET_EU_FILE", file+".none")
+	r = webhook(t, "", "check", "--source", "stripe", "--account", "eu", "-H", header, file)
+	require.NotZero(t, r.code)
+}
