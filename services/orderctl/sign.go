@@ -159,11 +159,11 @@ func secretsFor(c *cobra.Command, s source.Source, account string, given []strin
 		secrets = split(os.Getenv(setting))
 	}
 	if name := os.Getenv(setting + "_FILE"); len(secrets) == 0 && name != "" { // one a line, as the ingress reads it
-		data, err := os.ReadFile(name)
+		whole, err := fromFiles([]string{"@" + name})
 		if err != nil {
 			return nil, err
 		}
-		secrets = split(strings.ReplaceAll(string(data), "\n", ","))
+		secrets = split(strings.ReplaceAll(whole[0], "\n", ","))
 	}
 	if len(secrets) == 0 {
 		dir, err := c.Flags().GetString(flagData)
