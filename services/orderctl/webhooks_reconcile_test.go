@@ -77,7 +77,7 @@ func succeeded(intent, order string) string {
 	return fmt.Sprintf(`{"id":%q,"object":"payment_intent","amount":900,"amount_received":900,"currency":"usd","status":"succeeded","metadata":{"order_number":%q}}`, intent, order)
 }
 
-func TestWhatStripeSentAndWeNeverGotIsNamed(t *testing.T) { //nolint:paralleltest,tparallel // it sets the environment
+func TestWhatStripeSentAndWeNeverGotIsNamed(t *testing.T) {
 	p := newPlant(t)
 	p.start()
 	api := &stripeEvents{t: t, key: "sk_test_right", failed: map[int]bool{}}
