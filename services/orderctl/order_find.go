@@ -138,10 +138,10 @@ func namesOf(arg string) names {
 	case strings.Contains(arg, ":"):
 		n.refs = append(n.refs, arg)
 	case strings.Contains(arg, "/"):
-		source, rest, _ := strings.Cut(arg, "/")
-		n.number(source, defaultAccount, rest)
+		shop, rest, _ := strings.Cut(arg, "/")
+		n.number(shop, defaultAccount, rest)
 		if account, number, ok := strings.Cut(rest, "/"); ok {
-			n.number(source, account, number)
+			n.number(shop, account, number)
 		}
 	default:
 		for _, shop := range sources {
@@ -156,7 +156,7 @@ func namesOf(arg string) names {
 }
 
 // number adds what an order number may stand for: people write #1001, and a checkout's number is its id as well.
-func (n *names) number(source, account, number string) {
+func (n *names) number(shop, account, number string) {
 	spellings := []string{number}
 	if bare := strings.TrimPrefix(number, "#"); bare != number {
 		spellings = append(spellings, bare)
@@ -164,18 +164,18 @@ func (n *names) number(source, account, number string) {
 		spellings = append(spellings, "#"+number)
 	}
 	for _, spelling := range spellings {
-		n.refs = append(n.refs, "number:"+source+":"+account+":"+spelling)
+		n.refs = append(n.refs, "number:"+shop+":"+account+":"+spelling)
 	}
-	n.ids = append(n.ids, ident.Order(source, account, number))
-	n.tried = append(n.tried, fmt.Sprintf("the shop's own id %s at %s/%s", number, source, account))
+	n.ids = append(n.ids, ident.Order(shop, account, number))
+	n.tried = append(n.tried, fmt.Sprintf("the shop's own id %s at %s/%s", number, shop, account))
 }
 
 // search looks through all names, and last through the table of orders, for what was not named exactly: a number in
 // another account, a tracking number without its carrier.
 func (s *system) search(ctx context.Context, arg string) ([]ident.Entity, error) {
 	prefix, last := "", arg
-	if source, rest, ok := strings.Cut(arg, "/"); ok {
-		prefix, last = "number:"+source+":", rest
+	if shop, rest, ok := strings.Cut(arg, "/"); ok {
+		prefix, last = "number:"+shop+":", rest
 	}
 	rows, err := s.pool.Query(ctx, `SELECT DISTINCT entity_id FROM orderflow.refs
 		WHERE entity_id IS NOT NULL AND starts_with(ref, $1) AND right(ref, length($2) + 1) = ':' || $2 LIMIT 20`, prefix, last)
