@@ -118,15 +118,19 @@ alone: ## Build and vet each module by itself, without go.work: finds forgotten 
 k8s-check: ## Render every overlay of k8s/ and hold it against the code; no cluster, no network
 	cd k8s/check && GOWORK=off go vet ./... && GOWORK=off go test -count=1 $(TEST_FLAGS) ./...
 
+.PHONY: deploy-check
+deploy-check: ## Hold compose, alerts and dashboards of deploy/ against the code, and run the alerts' tests; no engine, no network
+	cd deploy/check && GOWORK=off go vet ./... && GOWORK=off go test -count=1 $(TEST_FLAGS) ./...
+
 ##@ Keep it straight
 
 .PHONY: fmt
 fmt: ## Format all Go files
-	gofmt -w pkg services k8s
+	gofmt -w pkg services k8s deploy
 
 .PHONY: fmt-check
 fmt-check: ## Fail when a Go file is not formatted
-	@files=$$(gofmt -l pkg services k8s); \
+	@files=$$(gofmt -l pkg services k8s deploy); \
 	if [ -n "$$files" ]; then echo "not formatted (make fmt):"; echo "$$files"; exit 1; fi
 
 .PHONY: vet
