@@ -157,7 +157,7 @@ tidy: ## go mod tidy in every module; siblings stay `require v0.0.0` with a `rep
 	@for m in $(MODULES); do \
 	  GOWORK=off go -C k8s/check mod edit -replace $(PREFIX)/$$m=../../$$m || exit 1; \
 	done
-	@for m in $(MODULES) k8s/check; do \
+	@for m in $(MODULES) k8s/check deploy/check; do \
 	  echo "tidy: $$m"; \
 	  ( cd $$m && GOWORK=off go mod tidy && \
 	    sed 's/ v0\.0\.0-00010101000000-000000000000/ v0.0.0/' go.mod > go.mod.tidy && \

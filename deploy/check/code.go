@@ -42,11 +42,11 @@ func ReadCode(root string) (*Code, error) {
 			return nil, fmt.Errorf("read the sources: %w", err)
 		}
 	}
-	mains, err := filepath.Glob(filepath.Join(root, "services/*/cmd/*/main.go"))
+	mains, err := filepath.Glob(filepath.Join(root, "services", "*", "cmd", "*", "main.go"))
 	for _, m := range mains {
 		c.programs[filepath.Base(filepath.Dir(m))] = true
 	}
-	return c, errors.Join(err, c.contract(filepath.Join(root, "proto/orderflow")))
+	return c, errors.Join(err, c.contract(filepath.Join(root, "proto", "orderflow")))
 }
 
 func (c *Code) sources(root, top string) error {
@@ -255,12 +255,12 @@ var message = regexp.MustCompile(`(?m)^message (\w+)`)
 
 // contract reads which events there are.
 func (c *Code) contract(folder string) error {
-	files, err := filepath.Glob(filepath.Join(folder, "*/v1/events.proto"))
+	files, err := filepath.Glob(filepath.Join(folder, "*", "v1", "events.proto"))
 	if err != nil || len(files) == 0 {
 		return errors.Join(err, errors.New("there is no contract in "+folder))
 	}
 	for _, path := range files {
-		text, err := os.ReadFile(path) //nolint:gosec // found by a pattern in the repository
+		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -30,7 +31,7 @@ func query(expr string, code *Code, where string, f *Findings) {
 		named++
 		maps.Copy(exported, has)
 		for _, m := range s {
-			known := m.Name == labels.MetricName || m.Name == "job" || m.Name == "instance" || has[m.Name]
+			known := m.Name == model.MetricNameLabel || m.Name == "job" || m.Name == "instance" || has[m.Name]
 			f.unless(known, "%s: %s has no label %s", where, name, m.Name)
 			values(m, code, where, f)
 		}
@@ -47,7 +48,7 @@ func query(expr string, code *Code, where string, f *Findings) {
 }
 
 func metricOf(s []*labels.Matcher) string {
-	i := slices.IndexFunc(s, func(m *labels.Matcher) bool { return m.Name == labels.MetricName })
+	i := slices.IndexFunc(s, func(m *labels.Matcher) bool { return m.Name == model.MetricNameLabel })
 	if i < 0 {
 		return ""
 	}
