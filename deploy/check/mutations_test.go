@@ -101,6 +101,7 @@ var mutations = []struct {
 	{"prometheus/alerts.yaml", "[15m])) > 10\n", "[15m])) > 10000\n", "a secret that no longer fits"},
 	{"prometheus/alerts.yaml", "(orderflow_quarantined_total[15m])) > 5", "(orderflow_quarantined_total[15m])) > 0", "one odd delivery"},
 	{"prometheus/alerts.yaml", "{outcome=\"failed\"}[15m]", "[15m]", "a file of secrets"},
+	{"prometheus/alerts.yaml", "unless orderflow_ingress_reloads_total{outcome=\"failed\"} offset 15m", "> 1", "a file of secrets"},
 	{"prometheus/alerts.yaml", "_seconds > 0) - time()", "_seconds) - time()", "neither a fresh one nor none"},
 	{"prometheus/alerts.yaml", "up{job=~\"orderflow.*\"}", "up{job=\"orderflow\"}", "the job that the PodMonitor makes"},
 	{"prometheus/alerts.yaml", "up{job=~\"orderflow.*\"}", "up", "nor somebody else's"},
