@@ -35,12 +35,19 @@ func Reread(environ map[string]string, kept *intakev1.Delivery, most int64) (*in
 	for _, h := range kept.GetHeaders() {
 		r.Header.Set(h.GetName(), h.GetValue())
 	}
+	return readable(s, r, a, most, func(d *intakev1.Delivery) {
+		d.Id, d.Revision = kept.GetId(), kept.GetRevision() // what it is called was settled when it came
+	})
+}
+
+// readable reads a request whose words are known to be the provider's; with the changes it has to fit into a message.
+func readable(s source.Source, r source.Request, a source.Account, most int64, change func(*intakev1.Delivery)) (*intakev1.Delivery, error) {
 	reading, failure := Read(s, r, a)
 	if failure != nil {
 		return nil, fmt.Errorf("%w: %s", ErrNotReadable, failure.Error())
 	}
 	d, _ := NewDelivery(s, r, a, reading)
-	d.Id, d.Revision = kept.GetId(), kept.GetRevision() // what it is called was settled when it came
+	change(d)
 	if _, err := encode(d, most); err != nil {
 		return nil, fmt.Errorf("%w: %s", ErrNotReadable, err.Error())
 	}
@@ -62,16 +69,9 @@ func Fetched(environ map[string]string, sourceName, account string, r source.Req
 	if err != nil {
 		return nil, err
 	}
-	reading, failure := Read(s, r, a)
-	if failure != nil {
-		return nil, fmt.Errorf("%w: %s", ErrNotReadable, failure.Error())
-	}
-	d, _ := NewDelivery(s, r, a, reading)
-	d.Headers = append(d.Headers, &intakev1.Header{Name: "Fetched-From", Value: r.URL})
-	if _, err := encode(d, most); err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrNotReadable, err.Error())
-	}
-	return d, nil
+	return readable(s, r, a, most, func(d *intakev1.Delivery) {
+		d.Headers = append(d.Headers, &intakev1.Header{Name: "Fetched-From", Value: r.URL})
+	})
 }
 
 // The endings of the settings that have a say in a reading.
@@ -103,11 +103,11 @@ func ReadingSettings(environ map[string]string) map[string]string {
 // accountNow is an account as it is set now.
 func accountNow(environ map[string]string, s source.Source, account string, mode source.Mode) (source.Account, error) {
 	a := source.Account{Name: account, Mode: mode}
-	if s.Role() == source.Payments {
-		shop := settingOf(environ, s, account, shopSetting)
-		if shop.value == "" {
-			shop.value = "checkout/" + defaultAccount
-		}
+	shop := settingOf(environ, s, account, shopSetting)
+	if shop.value == "" && s.Role() == source.Payments {
+		shop.value = "checkout/" + defaultAccount
+	}
+	if shop.value != "" {
 		var err error
 		if a.Shop, err = ParseShop(shop.value); err != nil {
 			return a, fmt.Errorf("%s: %w", shop.setting, err)

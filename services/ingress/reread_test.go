@@ -49,6 +49,20 @@ func TestADeliveryIsReadAgainAsItsAccountIsSetNow(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotReadable)
 }
 
+// Amazon is a shop itself, and tells of shipments for the orders of another one.
+func TestAShopThatShipsForAnotherOneIsReadAgainForThatOne(t *testing.T) {
+	t.Parallel()
+	kept := keptDelivery("amazon", "default", `{"NotificationType":"FULFILLMENT_ORDER_STATUS","EventTime":"2026-03-01T12:00:00Z","Payload":{"FulfillmentOrderStatusNotification":{
+		"SellerFulfillmentOrderId":"A-1","StatusUpdatedDateTime":"2026-03-01T12:00:00Z","FulfillmentShipment":{"FulfillmentShipmentStatus":"SHIPPED","AmazonShipmentId":"S1"}}}}`)
+	d, err := Reread(map[string]string{"AMAZON_SHOP": "shopify/eu"}, kept, 1<<20)
+	require.NoError(t, err)
+	require.Len(t, d.GetFacts(), 1)
+	assert.Equal(t, "number:shopify:eu:A-1", d.GetFacts()[0].GetReferences()[0])
+	d, err = Reread(nil, kept, 1<<20)
+	require.NoError(t, err)
+	assert.Empty(t, d.GetFacts(), "without a shop it is about nothing of ours, as when it comes")
+}
+
 func TestWhatAnAccountDidNotTakeItMayTakeNow(t *testing.T) {
 	t.Parallel()
 	kept := keptDelivery("stripe", "default", keptPayment)
