@@ -22,6 +22,14 @@ const (
 	StatusExpired         Status = "expired"
 )
 
+// OpenStatuses are those of orders to which something has to happen yet.
+func OpenStatuses() []Status {
+	return []Status{
+		StatusUnknown, StatusAwaitingPayment, StatusHeld, StatusBackordered, StatusProcessing, StatusReleased, StatusLabelled,
+		StatusShipped, StatusDelivered, StatusCancelling,
+	}
+}
+
 // Status derives the word. What the world did (shipped, delivered) outweighs what we decided: a parcel that left although
 // its order was cancelled has left. Of what we decided an end outweighs all that waits.
 func (s *State) Status() Status {

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/orderflow/orderflow/pkg/bus"
+	"github.com/orderflow/orderflow/pkg/order"
 )
 
 // watch looks at the whole system from outside of every service and says what waits: so that the figures are there also
@@ -116,21 +118,27 @@ func (w *watch) lookAtOutbox(ctx context.Context) error {
 	return nil
 }
 
-// open are the statuses of orders to which something has to happen yet.
-const open = `('{unknown,awaiting_payment,held,backordered,processing,released,labelled,shipped,delivered,cancelling}'::text[])`
-
 func (w *watch) lookAtOrders(ctx context.Context) error {
-	if err := w.counts(ctx, w.open, `SELECT status, count(*) FROM read.orders WHERE status = ANY`+open+` GROUP BY 1`); err != nil {
+	open := order.OpenStatuses()
+	if err := w.counts(ctx, w.open, `SELECT status, count(*) FROM read.orders WHERE status = ANY($1) GROUP BY 1`, open); err != nil {
 		return fmt.Errorf("count open orders: %w", err)
 	}
-	err := w.counts(ctx, w.waiting, `SELECT gate, count(*) FROM read.orders, unnest(waits_for) AS gate WHERE status = ANY`+open+` GROUP BY 1`)
+	rows, err := w.pool.Query(ctx, `SELECT gate, count(*)::float8, coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
+		FROM read.orders, unnest(waits_for) AS gate WHERE status = ANY($1) GROUP BY 1`, open)
 	if err != nil {
 		return fmt.Errorf("count waiting orders: %w", err)
 	}
-	err = w.counts(ctx, w.oldest, `SELECT gate, extract(epoch FROM clock_timestamp() - min(recorded_at))::float8
-		FROM read.orders, unnest(waits_for) AS gate WHERE status = ANY`+open+` AND recorded_at IS NOT NULL GROUP BY 1`)
-	if err != nil {
-		return fmt.Errorf("look for the oldest waiting order: %w", err)
+	found := map[string][2]float64{}
+	var gate string
+	var n, age float64
+	if _, err := pgx.ForEachRow(rows, []any{&gate, &n, &age}, func() error { found[gate] = [2]float64{n, age}; return nil }); err != nil {
+		return fmt.Errorf("count waiting orders: %w", err)
+	}
+	w.waiting.Reset()
+	w.oldest.Reset()
+	for gate, is := range found {
+		w.waiting.WithLabelValues(gate).Set(is[0])
+		w.oldest.WithLabelValues(gate).Set(is[1])
 	}
 	return nil
 }
@@ -143,23 +151,16 @@ func (w *watch) lookAtStuck(ctx context.Context) error {
 }
 
 // counts sets a gauge to what a query counts; what it does not name any more is gone.
-func (w *watch) counts(ctx context.Context, gauge *prometheus.GaugeVec, query string) error {
-	rows, err := w.pool.Query(ctx, query)
+func (w *watch) counts(ctx context.Context, gauge *prometheus.GaugeVec, query string, args ...any) error {
+	rows, err := w.pool.Query(ctx, query, args...)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
 	found := map[string]float64{}
-	for rows.Next() {
-		var label string
-		var n float64
-		if err := rows.Scan(&label, &n); err != nil {
-			return err
-		}
-		found[label] = n
-	}
-	if rows.Err() != nil {
-		return rows.Err()
+	var label string
+	var n float64
+	if _, err := pgx.ForEachRow(rows, []any{&label, &n}, func() error { found[label] = n; return nil }); err != nil {
+		return err
 	}
 	gauge.Reset()
 	for label, n := range found {

@@ -34,12 +34,8 @@
 package amazon
 
 import (
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"regexp"
-	"strings"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
 )
@@ -76,36 +72,13 @@ var topicARN = regexp.MustCompile(`^arn:aws(?:-cn|-us-gov)?:sns:(` + region + `)
 
 // CheckSecret says what is wrong with a topic. An RSA private key may follow it, for Enclose.
 func (Source) CheckSecret(secret string) error {
-	topic, key := parts(secret)
+	topic, key := source.NameAndKey(secret)
 	if !topicARN.MatchString(topic) {
 		return errors.New("it has to be the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:orders")
 	}
 	if key == "" {
 		return nil
 	}
-	_, err := private(key)
+	_, err := source.PrivateKey(key)
 	return err
-}
-
-// parts are the ARN of a topic and what follows it from the next line on.
-func parts(secret string) (topic, key string) {
-	topic, key, _ = strings.Cut(secret, "\n")
-	return strings.TrimSpace(topic), strings.TrimSpace(key)
-}
-
-// private reads an RSA key in PEM, as PKCS #1 or #8.
-func private(text string) (*rsa.PrivateKey, error) {
-	bad := errors.New("what follows the ARN of the topic has to be an RSA private key in PEM")
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, bad
-	}
-	if k, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
-		return k, nil
-	}
-	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if k, ok := k.(*rsa.PrivateKey); ok && err == nil {
-		return k, nil
-	}
-	return nil, bad
 }

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
+	"github.com/orderflow/orderflow/services/ingress/source/certtest"
 
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 )
@@ -76,7 +77,7 @@ func TestEnvelopes(t *testing.T) {
 	t.Parallel()
 	body := load(t, "quantity_change")
 	want := read(body)
-	enclosed, err := New().Enclose([]byte(body), source.Signing{Secret: arn + "\n" + keyPEM(), At: now, ID: "m-1"})
+	enclosed, err := New().Enclose([]byte(body), source.Signing{Secret: arn + "\n" + certtest.KeyPEM(), At: now, ID: "m-1"})
 	require.NoError(t, err)
 	for name, text := range map[string]string{
 		"SNS": string(enclosed), "EventBridge": `{"version":"0","id":"e-1","detail-type":"LISTINGS_ITEM_MFN_QUANTITY_CHANGE","source":"aws.partner/sellingpartnerapi","detail":` + body + `}`,
@@ -103,7 +104,7 @@ func enclose(t *testing.T, text string) string {
 
 func TestSubscriptions(t *testing.T) {
 	t.Parallel()
-	secret := source.Signing{Secret: arn + "\n" + keyPEM(), At: now, Topic: subscribed}
+	secret := source.Signing{Secret: arn + "\n" + certtest.KeyPEM(), At: now, Topic: subscribed}
 	body, err := New().Enclose([]byte("You have chosen to subscribe to the topic"), secret)
 	require.NoError(t, err)
 	got := read(string(body))

@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // SNS signs with it unless the topic is set to version 2
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -21,9 +20,6 @@ import (
 const (
 	// retried is how long SNS comes again at most with a message that was not answered 2xx.
 	retried = time.Hour
-
-	// leastKey is the size of key in bits below which nobody issues certificates any more.
-	leastKey = 2048
 )
 
 // CertificateURL is where the request says that SNS's certificate is. It is fetched before anything is verified, so it is
@@ -55,7 +51,7 @@ func sealed(body []byte, a source.Account) (e envelope, err error) {
 // takes says that a topic is one of the account's.
 func takes(secrets []string, arn string) bool {
 	return topicARN.MatchString(arn) && slices.ContainsFunc(secrets, func(secret string) bool {
-		topic, _ := parts(secret)
+		topic, _ := source.NameAndKey(secret)
 		return topic == arn
 	})
 }
@@ -82,14 +78,14 @@ func (Source) Verify(r source.Request, a source.Account) error {
 	if !ok {
 		return source.Refuse(source.Malformed, "SignatureVersion is neither 1 nor 2")
 	}
-	key, err := signer(r.Certificate, *e.SigningCertURL)
+	key, err := source.SignerKey(r.Certificate, signers(*e.SigningCertURL)...)
 	if err != nil {
 		return err
 	}
 	if rsa.VerifyPKCS1v15(key, algorithm, hash, signature) != nil {
 		return source.Refuse(source.BadSignature, "a field of the envelope was changed after signing, or another key has signed")
 	}
-	return fresh(at, r.ReceivedAt)
+	return source.FreshFor(retried, at, r.ReceivedAt)
 }
 
 // digest is the hash that a version of signatures signs.
@@ -103,22 +99,6 @@ func digest(version, said string) (crypto.Hash, []byte, bool) {
 		return crypto.SHA256, sum[:], true
 	}
 	return 0, nil, false
-}
-
-// signer is the key of a certificate that was issued to SNS. Who vouches for it was looked at before; whom it names is
-// looked at here, since the authority vouches for others at Amazon too.
-func signer(c *x509.Certificate, at string) (*rsa.PublicKey, error) {
-	if c == nil {
-		return nil, source.Refuse(source.NotSigned, "the certificate of the signature is not at hand")
-	}
-	if !slices.ContainsFunc(signers(at), func(host string) bool { return c.Subject.CommonName == host || c.VerifyHostname(host) == nil }) {
-		return nil, source.Refuse(source.BadSignature, "the certificate is not of SNS")
-	}
-	key, ok := c.PublicKey.(*rsa.PublicKey)
-	if !ok || key.N.BitLen() < leastKey {
-		return nil, source.Refuse(source.BadSignature, "the certificate has no RSA key of a size that is safe")
-	}
-	return key, nil
 }
 
 // signers are the names of SNS in its certificates: one for the regions that were there first, one for each of those that
@@ -140,27 +120,16 @@ func signers(at string) []string {
 	return names
 }
 
-// fresh is source.Fresh for somebody who comes again for an hour.
-func fresh(signed, now time.Time) error {
-	switch age := now.Sub(signed); {
-	case age > retried+source.Tolerance:
-		return source.Refuse(source.TooOld, "it was signed "+age.Round(time.Second).String()+" ago; SNS comes again for "+retried.String())
-	case age < -source.Tolerance:
-		return source.Fresh(signed, now)
-	}
-	return nil
-}
-
 // Enclose puts a message into SNS's envelope and signs it, with version 2. The secret is the ARN of the topic and, from the
 // next line on, an RSA private key in PEM: whoever verifies needs the certificate of that key. With the topic
 // "SubscriptionConfirmation" it is the message that begins a subscription.
 func (Source) Enclose(body []byte, s source.Signing) ([]byte, error) {
-	arn, text := parts(s.Secret)
+	arn, text := source.NameAndKey(s.Secret)
 	found := topicARN.FindStringSubmatch(arn)
 	if found == nil || text == "" {
 		return nil, errors.New("the secret has to be the ARN of the topic and, from the next line on, an RSA private key in PEM")
 	}
-	key, err := private(text)
+	key, err := source.PrivateKey(text)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +149,7 @@ func (Source) Enclose(body []byte, s source.Signing) ([]byte, error) {
 
 // signedBy says that a private key has signed an envelope.
 func signedBy(text string, e *envelope) bool {
-	key, err := private(text)
+	key, err := source.PrivateKey(text)
 	said, whole := e.text()
 	algorithm, hash, known := digest(*e.SignatureVersion, said)
 	signature, read := source.MAC(*e.Signature)
@@ -207,7 +176,7 @@ func seal(body []byte, arn, host string, s source.Signing) envelope {
 
 // Sign makes the headers with which SNS sends what Enclose made with the same secret. Nothing in them is signed.
 func (Source) Sign(body []byte, s source.Signing) (http.Header, error) {
-	_, key := parts(s.Secret)
+	_, key := source.NameAndKey(s.Secret)
 	e, err := sealed(body, source.Account{Secrets: []string{s.Secret}})
 	if err != nil || !signedBy(key, &e) {
 		return nil, errors.New("SNS signs inside the body: it has to be put into the envelope first")

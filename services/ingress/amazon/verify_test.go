@@ -8,14 +8,10 @@ import (
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
-	"math/big"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
+	"github.com/orderflow/orderflow/services/ingress/source/certtest"
 )
 
 const (
@@ -33,41 +30,15 @@ const (
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// signerKey is the key of all certificates of these tests.
-var signerKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
-
-func keyPEM() string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(signerKey())}))
-}
-
-// certificate is one of a name, with or without alternatives, for a key.
-func certificate(tb testing.TB, name string, alternatives []string, public, private any) *x509.Certificate {
-	tb.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: alternatives, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
-	require.NoError(tb, err)
-	c, err := x509.ParseCertificate(der)
-	require.NoError(tb, err)
-	return c
-}
-
 func of(tb testing.TB, name string) *x509.Certificate {
 	tb.Helper()
-	return certificate(tb, name, nil, signerKey().Public(), signerKey())
+	return certtest.Certificate(tb, now, name, nil, certtest.Key().Public(), certtest.Key())
 }
 
 // delivery is a good one, changed.
 func delivery(tb testing.TB, change ...func(*source.Request)) source.Request {
 	tb.Helper()
-	return deliveryOf(tb, source.Signing{Secret: arn + "\n" + keyPEM(), At: now}, change...)
+	return deliveryOf(tb, source.Signing{Secret: arn + "\n" + certtest.KeyPEM(), At: now}, change...)
 }
 
 func deliveryOf(tb testing.TB, s source.Signing, change ...func(*source.Request)) source.Request {
@@ -109,7 +80,7 @@ func with(name string, value any) func(*source.Request) {
 func signedAnew(text string) func(*source.Request) {
 	return func(r *source.Request) {
 		sum := sha1.Sum([]byte(text))
-		signature, err := rsa.SignPKCS1v15(rand.Reader, signerKey(), crypto.SHA1, sum[:])
+		signature, err := rsa.SignPKCS1v15(rand.Reader, certtest.Key(), crypto.SHA1, sum[:])
 		if err != nil {
 			panic(err)
 		}
@@ -140,10 +111,10 @@ func TestVerify(t *testing.T) {
 	}{
 		"good, of version 2":          {delivery(t), good, ""},
 		"two topics, the second":      {delivery(t), []string{another, arn}, ""},
-		"a topic with its key":        {delivery(t), []string{arn + "\n" + keyPEM()}, ""},
+		"a topic with its key":        {delivery(t), []string{arn + "\n" + certtest.KeyPEM()}, ""},
 		"an hour old":                 {delivery(t, at(retried+source.Tolerance)), good, ""},
 		"five minutes early":          {delivery(t, at(-source.Tolerance)), good, ""},
-		"named as an alternative":     {delivery(t, issued(certificate(t, "", []string{"sns.amazonaws.com"}, signerKey().Public(), signerKey()))), good, ""},
+		"named as an alternative":     {delivery(t, issued(certtest.Certificate(t, now, "", []string{"sns.amazonaws.com"}, certtest.Key().Public(), certtest.Key()))), good, ""},
 		"of a region that came later": {delivery(t, issued(of(t, "sns-signing.eu-west-1.amazonaws.com"))), good, ""},
 		"another field":               {delivery(t, with("UnsubscribeURL", "https://sns.eu-west-1.amazonaws.com/?Action=Unsubscribe")), good, ""},
 		"as Lambda spells it": {delivery(t, func(r *source.Request) {
@@ -153,12 +124,12 @@ func TestVerify(t *testing.T) {
 		"of version 1, with one": {
 			delivery(t, known, with("Subject", "Hi\tthere"), signedAnew("Message\n"+plain+"\n"+id+"Subject\nHi\tthere\n"+stamp+"TopicArn\n"+arn+"\nType\nNotification\n")), good, "",
 		},
-		"that begins a subscription": {deliveryOf(t, source.Signing{Secret: arn + "\n" + keyPEM(), At: now, Topic: subscribed}), good, ""},
+		"that begins a subscription": {deliveryOf(t, source.Signing{Secret: arn + "\n" + certtest.KeyPEM(), At: now, Topic: subscribed}), good, ""},
 		"that begins one, by the documents": {
 			delivery(t, known, with("Type", subscribed), with("Token", "tok"), with("SubscribeURL", "https://sns.eu-west-1.amazonaws.com/"),
 				signedAnew("Message\n"+plain+"\n"+id+"SubscribeURL\nhttps://sns.eu-west-1.amazonaws.com/\n"+stamp+"Token\ntok\nTopicArn\n"+arn+"\nType\nSubscriptionConfirmation\n")), good, "",
 		},
-		"that ends one": {deliveryOf(t, source.Signing{Secret: arn + "\n" + keyPEM(), At: now, Topic: unsubscribed}), good, ""},
+		"that ends one": {deliveryOf(t, source.Signing{Secret: arn + "\n" + certtest.KeyPEM(), At: now, Topic: unsubscribed}), good, ""},
 
 		"older than SNS comes again":       {delivery(t, at(retried+source.Tolerance+time.Second)), good, source.TooOld},
 		"from the future":                  {delivery(t, at(-source.Tolerance-time.Second)), good, source.FromFuture},
@@ -173,16 +144,16 @@ func TestVerify(t *testing.T) {
 		"the other version":                {delivery(t, with("SignatureVersion", "1")), good, source.BadSignature},
 		"another topic":                    {delivery(t), []string{another}, source.BadSignature},
 		"a topic that begins so":           {delivery(t), []string{arn + "-2"}, source.BadSignature},
-		"renamed to our topic":             {deliveryOf(t, source.Signing{Secret: another + "\n" + keyPEM(), At: now}, with("TopicArn", arn)), good, source.BadSignature},
+		"renamed to our topic":             {deliveryOf(t, source.Signing{Secret: another + "\n" + certtest.KeyPEM(), At: now}, with("TopicArn", arn)), good, source.BadSignature},
 		"no topic":                         {delivery(t), nil, source.BadSignature},
 		"an empty one":                     {delivery(t, with("TopicArn", "")), []string{""}, source.BadSignature},
-		"another key signed":               {delivery(t, issued(certificate(t, "sns.amazonaws.com", nil, other.Public(), other))), good, source.BadSignature},
+		"another key signed":               {delivery(t, issued(certtest.Certificate(t, now, "sns.amazonaws.com", nil, other.Public(), other))), good, source.BadSignature},
 		"a certificate of another service": {delivery(t, issued(of(t, "s3.amazonaws.com"))), good, source.BadSignature},
 		"of another region":                {delivery(t, issued(of(t, "sns-signing.eu-south-1.amazonaws.com"))), good, source.BadSignature},
 		"of China":                         {delivery(t, issued(of(t, "sns-eu-west-1.amazonaws.com.cn"))), good, source.BadSignature},
 		"a name that only begins so":       {delivery(t, issued(of(t, "sns.amazonaws.com.example.com"))), good, source.BadSignature},
-		"a small key":                      {delivery(t, issued(certificate(t, "sns.amazonaws.com", nil, small.Public(), small))), good, source.BadSignature},
-		"no RSA":                           {delivery(t, issued(certificate(t, "sns.amazonaws.com", nil, curve.Public(), curve))), good, source.BadSignature},
+		"a small key":                      {delivery(t, issued(certtest.Certificate(t, now, "sns.amazonaws.com", nil, small.Public(), small))), good, source.BadSignature},
+		"no RSA":                           {delivery(t, issued(certtest.Certificate(t, now, "sns.amazonaws.com", nil, curve.Public(), curve))), good, source.BadSignature},
 		"no certificate":                   {delivery(t, issued(nil)), good, source.NotSigned},
 		"version 3":                        {delivery(t, with("SignatureVersion", "3")), good, source.Malformed},
 		"no version":                       {delivery(t, with("SignatureVersion", nil)), good, source.NotSigned},
@@ -295,7 +266,7 @@ func TestCertificatesOfOtherParts(t *testing.T) {
 		{"sns.af-south-1.amazonaws.com", "sns-signing.af-south-1.amazonaws.com", true},
 		{"example.com", "sns.amazonaws.com", false},
 	} {
-		_, err := signer(of(t, c.name), "https://"+c.host+path)
+		_, err := source.SignerKey(of(t, c.name), signers("https://"+c.host+path)...)
 		assert.Equal(t, c.good, err == nil, "%s for %s", c.name, c.host)
 	}
 }
@@ -314,7 +285,7 @@ func TestASignedTextIsCutUpInOneWay(t *testing.T) {
 func TestTopics(t *testing.T) {
 	t.Parallel()
 	for topic, good := range map[string]bool{
-		arn: true, "arn:aws-cn:sns:cn-north-1:123456789012:a_b-C.fifo": true, "arn:aws-us-gov:sns:us-gov-west-1:123456789012:x": true, arn + "\n" + keyPEM(): true,
+		arn: true, "arn:aws-cn:sns:cn-north-1:123456789012:a_b-C.fifo": true, "arn:aws-us-gov:sns:us-gov-west-1:123456789012:x": true, arn + "\n" + certtest.KeyPEM(): true,
 		"": false, " ": false, "orders": false, "arn:aws:sqs:eu-west-1:123456789012:orders": false, "arn:aws:sns:eu-west-1:1234:orders": false, arn + ":5f1c": false, arn + "\nno key": false,
 		"arn:aws:sns:eu-west-1:123456789012:*": false, "https://sns.eu-west-1.amazonaws.com/": false,
 	} {
@@ -324,9 +295,9 @@ func TestTopics(t *testing.T) {
 
 func TestOnlyAnEnvelopeGetsHeaders(t *testing.T) {
 	t.Parallel()
-	_, err := New().Sign([]byte(plain), source.Signing{Secret: arn + "\n" + keyPEM()})
+	_, err := New().Sign([]byte(plain), source.Signing{Secret: arn + "\n" + certtest.KeyPEM()})
 	require.ErrorContains(t, err, "inside the body")
-	for _, secret := range []string{"", arn, arn + "\nno key", keyPEM()} {
+	for _, secret := range []string{"", arn, arn + "\nno key", certtest.KeyPEM()} {
 		_, err = New().Enclose([]byte(plain), source.Signing{Secret: secret})
 		require.Error(t, err)
 	}

@@ -26,12 +26,8 @@
 package paypal
 
 import (
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"regexp"
-	"strings"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
 )
@@ -64,36 +60,13 @@ var webhookID = regexp.MustCompile(`^[A-Za-z0-9]{8,64}$`)
 
 // CheckSecret says what is wrong with the id of a webhook. A private key may follow it, for Sign.
 func (Source) CheckSecret(secret string) error {
-	id, key := parts(secret)
+	id, key := source.NameAndKey(secret)
 	if !webhookID.MatchString(id) {
 		return errors.New("it has to be the id of the webhook as PayPal shows it: letters and digits")
 	}
 	if key == "" {
 		return nil
 	}
-	_, err := private(key)
+	_, err := source.PrivateKey(key)
 	return err
-}
-
-// parts are the id of a webhook and what follows it from the next line on.
-func parts(secret string) (id, key string) {
-	id, key, _ = strings.Cut(secret, "\n")
-	return strings.TrimSpace(id), strings.TrimSpace(key)
-}
-
-// private reads an RSA key in PEM, as PKCS #1 or #8.
-func private(text string) (*rsa.PrivateKey, error) {
-	bad := errors.New("what follows the id of the webhook has to be an RSA private key in PEM")
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, bad
-	}
-	if k, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
-		return k, nil
-	}
-	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if k, ok := k.(*rsa.PrivateKey); ok && err == nil {
-		return k, nil
-	}
-	return nil, bad
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -30,9 +29,6 @@ const (
 
 	// retried is how long PayPal comes again with a delivery that was not answered 2xx.
 	retried = 3 * 24 * time.Hour
-
-	// leastKey is the size of key in bits below which nobody issues certificates any more.
-	leastKey = 2048
 )
 
 // The URLs of certificates: at PayPal's own hosts, nothing before the path and nothing behind it.
@@ -70,17 +66,17 @@ func (s Source) Verify(r source.Request, a source.Account) error {
 	if err != nil {
 		return err
 	}
-	key, err := signer(r.Certificate, sandbox(r.Header))
+	key, err := source.SignerKey(r.Certificate, host(sandbox(r.Header)))
 	if err != nil {
 		return err
 	}
 	for _, secret := range a.Secrets {
-		id, _ := parts(secret)
+		id, _ := source.NameAndKey(secret)
 		if !webhookID.MatchString(id) {
 			continue // nothing would stand where the webhook is named
 		}
 		if hash := t.hash(id, r.Body); rsa.VerifyPKCS1v15(key, crypto.SHA256, hash[:], t.signature) == nil {
-			return fresh(t.at, r.ReceivedAt)
+			return source.FreshFor(retried, t.at, r.ReceivedAt)
 		}
 	}
 	return source.Refuse(source.BadSignature, "the body, the transmission's id or its time was changed after signing, or the id of the webhook is another one")
@@ -123,35 +119,12 @@ func (t *transmission) hash(webhookID string, body []byte) [sha256.Size]byte {
 	return sha256.Sum256([]byte(t.id + "|" + t.time + "|" + webhookID + "|" + crc))
 }
 
-// signer is the key of a certificate that PayPal issued itself for webhooks. Where it was fetched and who vouches for it
-// was looked at before; the name is what PayPal's own libraries look at beside that.
-func signer(c *x509.Certificate, test bool) (*rsa.PublicKey, error) {
-	if c == nil {
-		return nil, source.Refuse(source.NotSigned, "the certificate of the signature is not at hand")
-	}
-	host := "messageverificationcerts.paypal.com"
+// host is whom PayPal's certificates for webhooks name, which is what its own libraries look at.
+func host(test bool) string {
 	if test {
-		host = "messageverificationcerts.sandbox.paypal.com"
+		return "messageverificationcerts.sandbox.paypal.com"
 	}
-	if c.Subject.CommonName != host && c.VerifyHostname(host) != nil {
-		return nil, source.Refuse(source.BadSignature, "the certificate is not of "+host)
-	}
-	key, ok := c.PublicKey.(*rsa.PublicKey)
-	if !ok || key.N.BitLen() < leastKey {
-		return nil, source.Refuse(source.BadSignature, "the certificate has no RSA key of a size that is safe")
-	}
-	return key, nil
-}
-
-// fresh is source.Fresh for somebody who comes again for days.
-func fresh(signed, now time.Time) error {
-	switch age := now.Sub(signed); {
-	case age > retried+source.Tolerance:
-		return source.Refuse(source.TooOld, "it was signed "+age.Round(time.Minute).String()+" ago; PayPal comes again for "+retried.String())
-	case age < -source.Tolerance:
-		return source.Fresh(signed, now)
-	}
-	return nil
+	return "messageverificationcerts.paypal.com"
 }
 
 // signedAt is where the certificate of a delivery that Sign made would be; nothing is there.
@@ -160,11 +133,11 @@ const signedAt = "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-000
 // Sign makes the headers with which PayPal's sandbox would send the body. The secret is the id of the webhook and, from
 // the next line on, an RSA private key in PEM: whoever verifies needs the certificate of that key.
 func (Source) Sign(body []byte, s source.Signing) (http.Header, error) {
-	webhook, text := parts(s.Secret)
+	webhook, text := source.NameAndKey(s.Secret)
 	if !webhookID.MatchString(webhook) || text == "" {
 		return nil, errors.New("the secret has to be the id of the webhook and, from the next line on, an RSA private key in PEM")
 	}
-	key, err := private(text)
+	key, err := source.PrivateKey(text)
 	if err != nil {
 		return nil, err
 	}

@@ -6,19 +6,17 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
-	"math/big"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
+	"github.com/orderflow/orderflow/services/ingress/source/certtest"
 )
 
 const (
@@ -31,41 +29,15 @@ const (
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// signerKey is the key of all certificates of these tests.
-var signerKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
-
-func keyPEM() string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(signerKey())}))
-}
-
-// certificate is one of a name, with or without alternatives, for a key.
-func certificate(tb testing.TB, name string, alternatives []string, public, private any) *x509.Certificate {
-	tb.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: alternatives, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
-	require.NoError(tb, err)
-	c, err := x509.ParseCertificate(der)
-	require.NoError(tb, err)
-	return c
-}
-
 func ours(tb testing.TB) *x509.Certificate {
 	tb.Helper()
-	return certificate(tb, sandboxName, nil, signerKey().Public(), signerKey())
+	return certtest.Certificate(tb, now, sandboxName, nil, certtest.Key().Public(), certtest.Key())
 }
 
 // delivery is a good one, changed.
 func delivery(t *testing.T, change ...func(*source.Request)) source.Request {
 	t.Helper()
-	h, err := New().Sign([]byte(body), source.Signing{Secret: webhook + "\n" + keyPEM(), At: now})
+	h, err := New().Sign([]byte(body), source.Signing{Secret: webhook + "\n" + certtest.KeyPEM(), At: now})
 	require.NoError(t, err)
 	r := source.Request{Header: h, Body: []byte(body), ReceivedAt: now, Certificate: ours(t)}
 	for _, c := range change {
@@ -103,11 +75,11 @@ func TestVerify(t *testing.T) {
 	}{
 		"good":                          {delivery(t), good, ""},
 		"two webhooks, the second":      {delivery(t), []string{another, webhook}, ""},
-		"a webhook with its key":        {delivery(t), []string{webhook + "\n" + keyPEM()}, ""},
+		"a webhook with its key":        {delivery(t), []string{webhook + "\n" + certtest.KeyPEM()}, ""},
 		"three days old":                {delivery(t, at(retried+source.Tolerance)), good, ""},
 		"five minutes early":            {delivery(t, at(-source.Tolerance)), good, ""},
-		"named as an alternative":       {delivery(t, issued(certificate(t, "", []string{sandboxName}, signerKey().Public(), signerKey()))), good, ""},
-		"of the live side":              {delivery(t, live, issued(certificate(t, liveName, nil, signerKey().Public(), signerKey()))), good, ""},
+		"named as an alternative":       {delivery(t, issued(certtest.Certificate(t, now, "", []string{sandboxName}, certtest.Key().Public(), certtest.Key()))), good, ""},
+		"of the live side":              {delivery(t, live, issued(certtest.Certificate(t, now, liveName, nil, certtest.Key().Public(), certtest.Key()))), good, ""},
 		"older than PayPal comes again": {delivery(t, at(retried+source.Tolerance+time.Second)), good, source.TooOld},
 		"from the future":               {delivery(t, at(-source.Tolerance-time.Second)), good, source.FromFuture},
 		"old and forged":                {delivery(t, at(100*time.Hour), set(headerID, "x")), good, source.BadSignature},
@@ -120,13 +92,13 @@ func TestVerify(t *testing.T) {
 		"another time":                  {delivery(t, set(headerTime, "2026-03-01T12:00:01Z")), good, source.BadSignature},
 		"the same time spelt otherwise": {delivery(t, set(headerTime, "2026-03-01T13:00:00+01:00")), good, source.BadSignature},
 		"the id takes the time along":   {delivery(t, func(r *source.Request) { r.Header.Set(headerID, r.Header.Get(headerID)+"|2026-03-01T12:00:00Z") }), good, source.Malformed},
-		"another key signed":            {delivery(t, issued(certificate(t, sandboxName, nil, other.Public(), other))), good, source.BadSignature},
+		"another key signed":            {delivery(t, issued(certtest.Certificate(t, now, sandboxName, nil, other.Public(), other))), good, source.BadSignature},
 		"the sandbox for the live side": {delivery(t, live), good, source.BadSignature},
-		"the live side for the sandbox": {delivery(t, issued(certificate(t, liveName, nil, signerKey().Public(), signerKey()))), good, source.BadSignature},
-		"a certificate of another host": {delivery(t, issued(certificate(t, "www.paypal.com", []string{"www.paypal.com"}, signerKey().Public(), signerKey()))), good, source.BadSignature},
-		"a name that only begins so":    {delivery(t, issued(certificate(t, sandboxName+".example.com", nil, signerKey().Public(), signerKey()))), good, source.BadSignature},
-		"a small key":                   {delivery(t, issued(certificate(t, sandboxName, nil, small.Public(), small))), good, source.BadSignature},
-		"no RSA":                        {delivery(t, issued(certificate(t, sandboxName, nil, curve.Public(), curve))), good, source.BadSignature},
+		"the live side for the sandbox": {delivery(t, issued(certtest.Certificate(t, now, liveName, nil, certtest.Key().Public(), certtest.Key()))), good, source.BadSignature},
+		"a certificate of another host": {delivery(t, issued(certtest.Certificate(t, now, "www.paypal.com", []string{"www.paypal.com"}, certtest.Key().Public(), certtest.Key()))), good, source.BadSignature},
+		"a name that only begins so":    {delivery(t, issued(certtest.Certificate(t, now, sandboxName+".example.com", nil, certtest.Key().Public(), certtest.Key()))), good, source.BadSignature},
+		"a small key":                   {delivery(t, issued(certtest.Certificate(t, now, sandboxName, nil, small.Public(), small))), good, source.BadSignature},
+		"no RSA":                        {delivery(t, issued(certtest.Certificate(t, now, sandboxName, nil, curve.Public(), curve))), good, source.BadSignature},
 		"no certificate":                {delivery(t, issued(nil)), good, source.NotSigned},
 		"another algorithm":             {delivery(t, set(headerAlgo, "SHA1withRSA")), good, source.Malformed},
 		"none":                          {delivery(t, set(headerAlgo, "none")), good, source.Malformed},
@@ -197,7 +169,7 @@ func TestWhereACertificateMayBe(t *testing.T) {
 
 func TestSign(t *testing.T) {
 	t.Parallel()
-	der, err := x509.MarshalPKCS8PrivateKey(signerKey())
+	der, err := x509.MarshalPKCS8PrivateKey(certtest.Key())
 	require.NoError(t, err)
 	newer := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	h, err := New().Sign([]byte(body), source.Signing{Secret: webhook + "\n" + newer, At: now, ID: "ours"})
@@ -205,7 +177,7 @@ func TestSign(t *testing.T) {
 	require.Equal(t, "ours", h.Get("PAYPAL-TRANSMISSION-ID"))
 	r := source.Request{Header: h, Body: []byte(body), ReceivedAt: now, Certificate: ours(t)}
 	require.NoError(t, New().Verify(r, source.Account{Secrets: []string{webhook}}))
-	for _, secret := range []string{"", webhook, keyPEM(), webhook + "\nkey", "no id\n" + keyPEM(), webhook + "\n" + strings.Replace(keyPEM(), "M", "N", 1)} {
+	for _, secret := range []string{"", webhook, certtest.KeyPEM(), webhook + "\nkey", "no id\n" + certtest.KeyPEM(), webhook + "\n" + strings.Replace(certtest.KeyPEM(), "M", "N", 1)} {
 		_, err := New().Sign([]byte(body), source.Signing{Secret: secret, At: now})
 		require.Error(t, err)
 	}
@@ -214,8 +186,8 @@ func TestSign(t *testing.T) {
 func TestCheckSecret(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, New().CheckSecret(webhook))
-	require.NoError(t, New().CheckSecret(webhook+"\n"+keyPEM()))
-	for _, secret := range []string{"", "short", webhook + "|", webhook + "\nkey", "WH-58D329510W468432D-8HN650336L201105X", keyPEM()} {
+	require.NoError(t, New().CheckSecret(webhook+"\n"+certtest.KeyPEM()))
+	for _, secret := range []string{"", "short", webhook + "|", webhook + "\nkey", "WH-58D329510W468432D-8HN650336L201105X", certtest.KeyPEM()} {
 		require.Error(t, New().CheckSecret(secret), secret)
 	}
 	require.Equal(t, "PAYPAL_WEBHOOK_ID", source.Setting(New()))
@@ -223,7 +195,7 @@ func TestCheckSecret(t *testing.T) {
 
 // Whatever stands in the headers, they are taken only if they are those that were signed.
 func FuzzHeaders(f *testing.F) {
-	h, err := New().Sign([]byte(body), source.Signing{Secret: webhook + "\n" + keyPEM(), At: now})
+	h, err := New().Sign([]byte(body), source.Signing{Secret: webhook + "\n" + certtest.KeyPEM(), At: now})
 	require.NoError(f, err)
 	signer := ours(f)
 	id, stamp, signature, url, algo := h.Get(headerID), h.Get(headerTime), h.Get(headerSig), h.Get(headerCert), h.Get(headerAlgo)

@@ -92,10 +92,13 @@ func CheckKey(secret string) error {
 }
 
 // Fresh says whether a signature is of now, within the tolerance on both sides.
-func Fresh(signed, now time.Time) error {
+func Fresh(signed, now time.Time) error { return FreshFor(0, signed, now) }
+
+// FreshFor is Fresh for somebody who comes again for so long without signing anew.
+func FreshFor(again time.Duration, signed, now time.Time) error {
 	switch age := now.Sub(signed); {
-	case age > Tolerance:
-		return &Refused{TooOld, "it was signed " + age.Round(time.Second).String() + " ago; at most " + Tolerance.String() + " are accepted", age}
+	case age > again+Tolerance:
+		return &Refused{TooOld, "it was signed " + age.Round(time.Second).String() + " ago; at most " + (again + Tolerance).String() + " are accepted", age}
 	case age < -Tolerance:
 		return &Refused{FromFuture, "it was signed " + (-age).Round(time.Second).String() + " in the future; at most " + Tolerance.String() + " are accepted", age}
 	}
