@@ -336,10 +336,11 @@ func TestAChannelsReportIsTakenOnce(t *testing.T) {
 func TestACountOfAnItemFindsItsSKU(t *testing.T) {
 	t.Parallel()
 	h := opened(t)
+	const item = "item:shopify:default:271878346596884015"
 	tell := func(id string, at time.Duration, facts ...*intakev1.Fact) {
 		delivery := ident.DeliveryOf("shopify", "default", "", id, [32]byte{})
 		for _, f := range facts {
-			f.References, f.OccurredAt = []string{"item:shopify:default:271878346596884015"}, timestamppb.New(noon.Add(at))
+			f.References, f.OccurredAt = []string{item}, timestamppb.New(noon.Add(at))
 		}
 		d := &intakev1.Delivery{Id: delivery[:], Source: "shopify", Facts: facts}
 		data, err := proto.Marshal(d)
@@ -367,6 +368,10 @@ func TestACountOfAnItemFindsItsSKU(t *testing.T) {
 
 	tell("4", 5*time.Minute, product("CUP"))
 	tell("5", 4*time.Minute, product("JUG")) // told late: it is CUP since
+	h.until("the item is CUP", func() bool { // a count that overtakes the product is one of what the item was until then
+		known, err := h.store.Resolve(t.Context(), []string{item})
+		return err == nil && known[item] == ident.SKU("CUP")
+	})
 	tell("6", 6*time.Minute, count("shopify:1", 2))
 	h.untilMoved("CUP", 1)
 	require.Empty(t, h.moved("JUG"))
