@@ -70,17 +70,18 @@ var codes = map[string]func(*reading, *item){
 // Read says what a verified webhook tells: of each of its items, in order.
 func (Source) Read(r source.Request, a source.Account) source.Reading {
 	x := &reading{account: a, received: source.Moment(r.ReceivedAt)}
-	var n notification
-	readable := x.trouble.Unreadable(source.Decode(r.Body, &n))
+	n, readable := unpack(r.Body, &x.trouble)
 	out := source.Reading{
 		Topic: n.topic(), DeliveryID: n.id(r.Body), Test: n.Live == "false" || n.Environment == "test",
 		Headers: source.Keep(r.Header, "User-Agent", "Content-Type"),
 	}
 	switch {
 	case !readable:
+	case len(n.Items) > mostItems:
+		x.trouble.Bad("notificationItems", "are more than Adyen sends; none of them was read")
 	case len(n.Items) > 0:
 		for i := range n.Items {
-			x.read(&n.Items[i].Item, len(n.Items) == 1)
+			x.read(&n.Items[i], len(n.Items) == 1)
 		}
 	case out.Topic == "":
 		x.trouble.Missing("notificationItems or type")
@@ -93,7 +94,7 @@ func (Source) Read(r source.Request, a source.Account) source.Reading {
 func (n *notification) topic() string {
 	var all []string
 	for i := range n.Items {
-		if code := n.Items[i].Item.EventCode.String(); !slices.Contains(all, code) {
+		if code := n.Items[i].EventCode.String(); !slices.Contains(all, code) {
 			all = append(all, code)
 		}
 	}
@@ -111,7 +112,7 @@ func (n *notification) id(body []byte) string {
 	}
 	var all []string
 	for i := range n.Items {
-		it := &n.Items[i].Item
+		it := &n.Items[i]
 		all = append(all, join(source.Scalar(it.PSPReference.String()), source.Scalar(it.EventCode.String()), source.Scalar(it.Success.String())))
 	}
 	if len(all) == 1 {

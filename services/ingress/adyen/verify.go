@@ -13,8 +13,6 @@ const (
 	header = "hmacsignature"
 	// signature signs one item.
 	signature = "hmacSignature"
-	// mostItems is more than Adyen sends: one in JSON, six in its other formats.
-	mostItems = 100
 )
 
 // Verify returns nil if one of the account's keys signed the body or, where there is no signature of the whole, every
@@ -29,9 +27,8 @@ func (Source) Verify(r source.Request, a source.Account) error {
 	if len(r.Header.Values(header)) > 0 {
 		return verifyWhole(r, keys)
 	}
-	var n notification
-	var trouble source.Trouble
-	if !trouble.Unreadable(source.Decode(r.Body, &n)) {
+	n, readable := unpack(r.Body, &source.Trouble{})
+	if !readable {
 		return source.Refuse(source.NotSigned, "the header "+header+" is missing, and the body is no standard webhook in JSON")
 	}
 	switch {
@@ -41,7 +38,7 @@ func (Source) Verify(r source.Request, a source.Account) error {
 		return source.Refuse(source.Malformed, "the body has more notificationItems than Adyen sends")
 	}
 	for i := range n.Items {
-		if err := verifyItem(&n.Items[i].Item, keys); err != nil {
+		if err := verifyItem(&n.Items[i], keys); err != nil {
 			return err
 		}
 	}

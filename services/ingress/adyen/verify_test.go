@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -218,4 +219,18 @@ func FuzzItem(f *testing.F) {
 			require.NotContains(t, field, ":")
 		}
 	})
+}
+
+// Items are read before it is known who sent them: a body that is nothing but many of them costs little.
+func TestItemsWithoutNumberAreRefusedWithoutBeingRead(t *testing.T) {
+	const many = 300_000
+	body := []byte(`{"live":"false","notificationItems":[` + strings.Repeat(`{},`, many) + `{}]}`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := New().Verify(source.Request{Header: http.Header{}, Body: body}, source.Account{Secrets: []string{vectorKey}})
+	runtime.ReadMemStats(&after)
+	var refused *source.Refused
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, source.Malformed, refused.Code)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(10*len(body)))
 }

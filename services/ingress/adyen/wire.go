@@ -1,6 +1,7 @@
 package adyen
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
@@ -8,15 +9,42 @@ import (
 
 // notification is the body of a standard webhook, or the head of any other.
 type notification struct {
-	Live  source.Scalar `json:"live"`
-	Items []struct {
-		Item item `json:"NotificationRequestItem"`
-	} `json:"notificationItems"`
+	Live source.Scalar `json:"live"`
+	// Told are the items as they came, Items what was read of them.
+	Told  json.RawMessage `json:"notificationItems"`
+	Items []item          `json:"-"`
 
 	// Of Adyen's other webhooks.
 	Type        source.Scalar `json:"type"`
 	EventType   source.Scalar `json:"eventType"`
 	Environment source.Scalar `json:"environment"`
+}
+
+// mostItems is more than Adyen sends: one in JSON, six in its other formats.
+const mostItems = 100
+
+// unpack reads a body, and says whether it is JSON. It may not be known yet who sent it, so no more than one item beyond
+// mostItems is read: {} takes three bytes in a body, and a hundred times as many once it is read.
+func unpack(body []byte, trouble *source.Trouble) (n notification, readable bool) {
+	if !trouble.Unreadable(source.Decode(body, &n)) {
+		return n, false
+	}
+	if len(n.Told) == 0 || string(n.Told) == "null" {
+		return n, true
+	}
+	d := json.NewDecoder(bytes.NewReader(n.Told))
+	if start, err := d.Token(); err != nil || start != json.Delim('[') {
+		trouble.Bad("notificationItems", "is no list")
+		return n, true
+	}
+	for d.More() && len(n.Items) <= mostItems {
+		var one struct {
+			Item item `json:"NotificationRequestItem"`
+		}
+		trouble.Unreadable(d.Decode(&one)) // it is JSON as a whole, so that all that can be wrong is a field
+		n.Items = append(n.Items, one.Item)
+	}
+	return n, true
 }
 
 // item is one thing that happened.
