@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ type certificates struct {
 type kept struct {
 	certificate *x509.Certificate
 	err         error
-	until       time.Time
+	until, used time.Time
 }
 
 const (
@@ -73,9 +74,7 @@ func providerClient() *http.Client {
 // get is the certificate at a URL. An error says that it cannot be had now; one that is not to be trusted is *Refused.
 func (c *certificates) get(ctx context.Context, at string) (*x509.Certificate, error) {
 	now := c.clock()
-	c.mu.Lock()
-	have, ok := c.kept[at]
-	c.mu.Unlock()
+	have, ok := c.known(at, now)
 	if ok && now.Before(have.until) {
 		return have.certificate, have.err
 	}
@@ -86,7 +85,7 @@ func (c *certificates) get(ctx context.Context, at string) (*x509.Certificate, e
 		return c.fetch(ctx, at, now)
 	})
 	if certificate, _ := got.(*x509.Certificate); err == nil {
-		c.keep(at, kept{certificate, nil, now.Add(keptFor)}, now)
+		c.keep(at, kept{certificate: certificate, until: earlier(now.Add(keptFor), certificate.NotAfter), used: now}, now)
 		return certificate, nil
 	}
 	var refused *source.Refused
@@ -94,12 +93,25 @@ func (c *certificates) get(ctx context.Context, at string) (*x509.Certificate, e
 		return have.certificate, nil // it was good a day ago, and whoever holds it cannot be asked now
 	}
 	if !errors.Is(err, errBudget) {
-		c.keep(at, kept{nil, err, now.Add(failedFor)}, now)
+		c.keep(at, kept{err: err, until: now.Add(failedFor), used: now}, now)
 	}
 	return nil, err
 }
 
-// keep remembers what came of a URL. What has failed makes room for what has not.
+// known is what came of a URL before.
+func (c *certificates) known(at string, now time.Time) (kept, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k, ok := c.kept[at]
+	if ok {
+		k.used = now
+		c.kept[at] = k
+	}
+	return k, ok
+}
+
+// keep remembers what came of a URL. What has failed makes room for what has not, then what nobody has asked for longest:
+// a provider's certificates are at more places than one, and whoever names them all has signed nothing yet.
 func (c *certificates) keep(at string, what kept, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -107,7 +119,8 @@ func (c *certificates) keep(at string, what kept, now time.Time) {
 		maps.DeleteFunc(c.kept, func(_ string, k kept) bool { return k.err != nil || !now.Before(k.until) })
 	}
 	if len(c.kept) >= keptMost {
-		clear(c.kept)
+		longest := slices.MinFunc(slices.Collect(maps.Keys(c.kept)), func(a, b string) int { return c.kept[a].used.Compare(c.kept[b].used) })
+		delete(c.kept, longest)
 	}
 	c.kept[at] = what
 }

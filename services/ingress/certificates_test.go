@@ -185,6 +185,50 @@ func TestWhoHasSignedNothingCannotMakeUsFetchWithoutEnd(t *testing.T) {
 	require.Error(t, err, "it has expired")
 }
 
+// What is good at many places of a provider's is good, and does not push out the one that is in use.
+func TestACertificateThatIsUsedIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	ours := newAuthority(t)
+	good := ours.issues(certified.AddDate(0, 1, 0))
+	var asked atomic.Int32
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/used.pem" {
+			asked.Add(1)
+		}
+		_, _ = w.Write(good)
+	}))
+	defer server.Close()
+	now := certified
+	store := newCertificates(ours.roots(), func() time.Time { return now })
+	store.client.Transport = server.Client().Transport
+	for n := range 3 * keptMost {
+		now = now.Add(fetchEvery)
+		for _, path := range []string{"used", fmt.Sprintf("other-%d", n)} {
+			_, err := store.get(context.Background(), server.URL+"/"+path+".pem")
+			require.NoError(t, err)
+		}
+	}
+	assert.EqualValues(t, 1, asked.Load())
+	assert.LessOrEqual(t, len(store.kept), keptMost)
+}
+
+func TestACertificateIsKeptNoLongerThanItIsGood(t *testing.T) {
+	t.Parallel()
+	ours := newAuthority(t)
+	short := ours.issues(certified.Add(time.Hour))
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(short) }))
+	defer server.Close()
+	now := certified
+	store := newCertificates(ours.roots(), func() time.Time { return now })
+	store.client.Transport = server.Client().Transport
+	_, err := store.get(context.Background(), server.URL)
+	require.NoError(t, err)
+	now = now.Add(time.Hour + time.Second)
+	_, err = store.get(context.Background(), server.URL)
+	var refused *source.Refused
+	require.ErrorAs(t, err, &refused)
+}
+
 // roundTrip answers in the place of the network.
 type roundTrip func(*http.Request) *http.Response
 
