@@ -11,6 +11,8 @@ TEST_FLAGS ?= -timeout 15m
 # How many rounds `make kills` kills in; SEED repeats the choices of another run, K chooses among the tests.
 ROUNDS     ?= 20
 SEED       ?=
+# What `make upgrade` replaces.
+FROM       ?= HEAD
 K          ?= ^TestKills
 # How long `make fuzz` throws inputs at each target, by how many processes, and which targets (F=FuzzStripe).
 FUZZ_TIME    ?= 60s
@@ -90,6 +92,15 @@ race: ## Run every test under the race detector (needs a C compiler)
 .PHONY: kills
 kills: ## Kill processes at random while webhooks come in, ROUNDS=20 rounds of each kind, and look at what came of it
 	KILL_ROUNDS=$(ROUNDS) KILL_SEED=$(SEED) go test -count=1 -v -timeout 0 -parallel 1 -run '$(K)' ./services/orderctl
+
+# The old build is made from its commit, outside this checkout, with a tag that no file asks for: it makes another build of
+# the same revision too.
+.PHONY: upgrade
+upgrade: build ## Replace every process of the build of FROM=revision by this one's while webhooks come in, drained as in k8s/
+	@old=$$(mktemp -d) && git archive "$(FROM)" | tar -x -C "$$old" && ( cd "$$old" && go build -trimpath -tags replaced -o bin/ ./services/*/cmd/* ) && \
+	UPGRADE_FROM="$$old/bin" UPGRADE_TO="$(CURDIR)/bin" \
+	go test -count=1 -v -timeout 0 -run '^TestUpgradeUnderLoad$$' ./services/orderctl; \
+	status=$$?; rm -rf "$$old"; exit $$status
 
 # Minimising every input that reaches something new takes the whole minute; a few tries of each are enough.
 .PHONY: fuzz

@@ -215,7 +215,8 @@ func TestPostgresIsAway(t *testing.T) {
 func TestNATSIsAway(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	address := freeAddress(t, rand.New(rand.NewPCG(uint64(os.Getpid()), 1)))
+	address, err := freeAddress(rand.New(rand.NewPCG(uint64(os.Getpid()), 1)))
+	require.NoError(t, err)
 	broker := func() *process {
 		return launch(t, brokerName, []string{killRunsEnv + "=" + brokerName, killNATSEnv + "=" + dir + "|" + address},
 			os.Args[0], "-test.run=^TestKillsAreDoneToThis$")

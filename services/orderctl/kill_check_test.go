@@ -51,6 +51,9 @@ type checker struct {
 	js      jetstream.JetStream
 	mailbox string // address of the sandbox
 	verify  func() (string, error)
+	// late says that a delivery may have come long after the one before it, since what takes deliveries was away. A label
+	// that was bought on the draft of a payment is void then and another is bought, once the shop describes its order.
+	late bool
 }
 
 // newChecker connects to a suite for as long as the test runs or until close.
@@ -62,7 +65,7 @@ func newChecker(t *testing.T, run Running, verify func() (string, error)) (*chec
 	require.NoError(t, err)
 	js, err := jetstream.New(conn)
 	require.NoError(t, err)
-	return &checker{t, pool, js, run.MailboxURL, verify}, func() {
+	return &checker{t: t, pool: pool, js: js, mailbox: run.MailboxURL, verify: verify}, func() {
 		conn.Close()
 		pool.Close()
 	}
@@ -217,7 +220,14 @@ func (c *checker) streams(told []demo.Story, shipped map[uuid.UUID]demo.Story, o
 		if has["payment.v1.RefundGranted"] > 0 {
 			out.wrong("order %s (%s) was granted a refund", s.Order, s.Name)
 		}
+		void := 0
+		if c.late {
+			void = has["fulfillment.v1.LabelVoided"]
+		}
 		for kind, want := range onceEach {
+			if kind == "order.v1.FulfillmentReleased" || kind == "fulfillment.v1.LabelPurchased" {
+				want += void
+			}
 			if _, ships := shipped[uuid.UUID(s.Order)]; !ships {
 				want = 0
 			}
@@ -272,7 +282,7 @@ func (c *checker) books(shipped map[uuid.UUID]demo.Story, out *checked) {
 	var books sandbox.Counts
 	require.NoError(c.t, c.ask(c.t.Context(), "/books", &books))
 	out.labels, out.mails, out.repeats = books.Labels, int(books.Mails), books.Repeats
-	if books.Labels != len(shipped) || len(books.LabelsAboveOne) > 0 || books.Voided > 0 {
+	if books.Labels-books.Voided != len(shipped) || len(books.LabelsAboveOne) > 0 || books.Voided > 0 && !c.late {
 		out.wrong("the carrier sold %d labels for %d orders, %d of them void; more than one for %v", books.Labels, len(shipped), books.Voided, books.LabelsAboveOne)
 	}
 	var recorded int

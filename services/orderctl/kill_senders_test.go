@@ -37,6 +37,33 @@ type senders struct {
 	accepted atomic.Int64 // answered 2xx
 	again    atomic.Int64 // not answered, or not with 2xx
 	working  sync.WaitGroup
+	pace     <-chan time.Time // when the next delivery may be sent; nil: at once
+	enough   chan struct{}    // closed when no other story is to be begun; nil: all of them
+	begun    atomic.Int64     // stories
+	mu       sync.Mutex
+	replies  []reply
+}
+
+// reply is what became of one delivery that was sent once.
+type reply struct {
+	began  time.Time
+	took   time.Duration
+	status int // 0: none
+}
+
+func (a reply) good() bool { return a.status >= 200 && a.status < 300 }
+
+// between are the answers to what was sent in a time, without those that have to be refusals.
+func (s *senders) between(from, to time.Time) []reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var some []reply
+	for _, a := range s.replies {
+		if a.status != http.StatusUnauthorized && !a.began.Before(from) && a.began.Before(to) {
+			some = append(some, a)
+		}
+	}
+	return some
 }
 
 func newSenders(t *testing.T) *senders {
@@ -65,7 +92,15 @@ func (s *senders) tell(ctx context.Context, stories []demo.Story) {
 		defer close(next)
 		for _, story := range stories {
 			select {
+			case <-s.enough: // looked at first: of two that are ready any may be taken
+				return
+			default:
+			}
+			select {
 			case next <- story:
+				s.begun.Add(1)
+			case <-s.enough:
+				return
 			case <-ctx.Done():
 				return
 			}
@@ -76,7 +111,15 @@ func (s *senders) tell(ctx context.Context, stories []demo.Story) {
 // deliver sends a delivery until it is accepted, and then as many times more as the story wants.
 func (s *senders) deliver(ctx context.Context, c demo.Chapter, id string) {
 	for left := 1 + c.Again; left > 0 && ctx.Err() == nil; {
+		if s.pace != nil {
+			select {
+			case <-ctx.Done():
+			case <-s.pace:
+			}
+		}
+		began := time.Now()
 		status, err := s.post(ctx, c, id)
+		s.note(reply{began, time.Since(began), status})
 		switch {
 		case err == nil && c.Wrong && status == http.StatusUnauthorized:
 			return
@@ -94,6 +137,12 @@ func (s *senders) deliver(ctx context.Context, c demo.Chapter, id string) {
 		case <-time.After(sendAgain):
 		}
 	}
+}
+
+func (s *senders) note(a reply) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.replies = append(s.replies, a)
 }
 
 // post sends it once, signed now, as providers sign anew what they send again.

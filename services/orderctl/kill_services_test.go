@@ -3,12 +3,10 @@
 package orderctl
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
 	"fmt"
+	"maps"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -34,6 +32,7 @@ const (
 	killRunsEnv = "KILL_RUNS"
 	killNATSEnv = "KILL_NATS" // folder and address
 	brokerName  = "nats"
+	nodeName    = "node" // of a cluster; KILL_NATS is its configuration
 	verifyName  = "verify"
 )
 
@@ -44,6 +43,8 @@ func TestKillsAreDoneToThis(t *testing.T) {
 		t.Skip("it is started by the tests that kill it")
 	case brokerName:
 		runBroker(t)
+	case nodeName:
+		os.Exit(Main([]string{"broker", os.Getenv(killNATSEnv)}))
 	case verifyName:
 		os.Exit(Main([]string{"verify"}))
 	default:
@@ -75,6 +76,11 @@ type fleet struct {
 	broker  *member
 	members []*member
 	run     Running
+	natsURL func(service string) string // where each logs in as itself; nil where one broker takes everybody
+	// programs is the folder of what members run from now on; empty for this test program.
+	programs string
+	// balanced says that webhooks come by somebody who knows which ingress is ready: then each has an address of its own.
+	balanced bool
 }
 
 // member is one process of the fleet, which keeps its place when it is killed.
@@ -84,6 +90,7 @@ type member struct {
 	environ []string
 	admin   string // URL of its probes; empty for the broker
 	url     string // where the ingress takes webhooks
+	program string // what it runs; empty for this test program
 	process *process
 }
 
@@ -94,18 +101,12 @@ func (m *member) String() string {
 	return m.name
 }
 
-// freeAddress is one that nobody listens at, below the ports that the kernel gives to those who do not care.
-func freeAddress(t *testing.T, random *rand.Rand) string {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 15000+random.IntN(15000)))
-		if err == nil {
-			require.NoError(t, l.Close())
-			return l.Addr().String()
-		}
-	}
-	require.Fail(t, "no port is free")
-	return ""
+// address is one that nobody listens at.
+func (f *fleet) address() string {
+	f.t.Helper()
+	address, err := freeAddress(f.random)
+	require.NoError(f.t, err)
+	return address
 }
 
 // newFleet starts the broker and one of each service.
@@ -115,10 +116,8 @@ func newFleet(t *testing.T, k *kills) *fleet {
 	dir := killFolder(t)
 	f.run.DatabaseURL = testkit.DSN(t)
 	require.NoError(t, host.Migrate(t.Context(), f.run.DatabaseURL, Services()))
-	f.broker = &member{name: brokerName, environ: []string{
-		killNATSEnv + "=" + filepath.Join(dir, "nats") + "|" + freeAddress(t, f.random),
-	}}
-	_, address, _ := strings.Cut(f.broker.environ[0], "|")
+	address := f.address()
+	f.broker = &member{name: brokerName, environ: []string{killNATSEnv + "=" + filepath.Join(dir, "nats") + "|" + address}}
 	f.run.NATSURL = "nats://" + address
 	f.start(f.broker)
 	f.brokerReady()
@@ -140,47 +139,46 @@ func (f *fleet) brokerReady() {
 	}, lifetime, 50*time.Millisecond, "the broker does not answer: %s", f.broker.process.said.String())
 }
 
-// settings are the same for all of them: what 'orderctl up' sets, said by hand.
+// settings are the same for all of them.
 func (f *fleet) settings(dir string) {
-	pages, mail, ingress := freeAddress(f.t, f.random), freeAddress(f.t, f.random), freeAddress(f.t, f.random)
-	standard := "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
-	f.run.MailboxURL, f.run.IngressURL = "http://"+pages, "http://"+ingress
-	f.run.Secrets = map[string]string{"stripe": "whsec_kills", "shopify": "kills", "woocommerce": "kills", "checkout": standard}
-	for name, value := range map[string]string{
-		"DATABASE_URL": f.run.DatabaseURL, "NATS_URL": f.run.NATSURL, "DATABASE_POOL_SIZE": "3",
-		"MASTER_KEY":            base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{9}, 32)),
-		"STRIPE_WEBHOOK_SECRET": f.run.Secrets["stripe"], "SHOPIFY_WEBHOOK_SECRET": f.run.Secrets["shopify"],
-		"WOOCOMMERCE_WEBHOOK_SECRET": f.run.Secrets["woocommerce"], "CHECKOUT_WEBHOOK_SECRET": standard, "SANDBOX_WEBHOOK_SECRET": standard,
-		"STRIPE_WEBHOOK_SECRET_SHOPIFY": f.run.Secrets["stripe"], "STRIPE_SHOP_SHOPIFY": "shopify/default",
-		"INGRESS_SOURCES": "stripe,shopify,woocommerce,checkout,sandbox", "INGRESS_MODE": "both",
-		"CARRIER_URL": f.run.MailboxURL, "CARRIER_KEY": "kills", "SANDBOX_CARRIER_KEY": "kills", "SANDBOX_DIR": filepath.Join(dir, "sandbox"),
-		"SANDBOX_LISTEN": pages, "SANDBOX_SMTP_LISTEN": mail, "SANDBOX_TRACKING_URL": f.run.IngressURL + "/webhooks/sandbox",
-		"SMTP_URL": "smtp://" + mail + "?starttls=none", "MAIL_FROM": "The shop <orders@shop.example>", "FULFILLMENT_REQUIRE_ADDRESS": "false",
-	} {
-		f.environ = append(f.environ, name+"="+value)
-	}
-	for name, value := range demoSettings {
+	a := apart{f.run.DatabaseURL, f.address(), f.address(), f.address(), dir}
+	f.run.MailboxURL, f.run.IngressURL, f.run.Secrets = "http://"+a.pages, "http://"+a.ingress, a.secrets()
+	settings := a.environ()
+	settings["NATS_URL"], settings["DATABASE_POOL_SIZE"] = f.run.NATSURL, "3"
+	maps.Copy(settings, demoSettings)
+	for name, value := range settings {
 		f.environ = append(f.environ, name+"="+value)
 	}
 }
 
 // add makes a member and starts it.
-func (f *fleet) add(name string, replica int) {
-	admin := freeAddress(f.t, f.random)
+func (f *fleet) add(name string, replica int) *member {
+	admin := f.address()
 	m := &member{name: name, replica: replica, admin: "http://" + admin, environ: []string{"ADMIN_LISTEN=" + admin}}
 	if name == "ingress" {
 		m.url = f.run.IngressURL
-		if replica > 0 {
-			m.url = "http://" + freeAddress(f.t, f.random)
+		if replica > 0 || f.balanced {
+			m.url = "http://" + f.address()
 		}
 		m.environ = append(m.environ, "INGRESS_LISTEN="+strings.TrimPrefix(m.url, "http://"))
 	}
+	if f.natsURL != nil {
+		m.environ = append(m.environ, "NATS_URL="+f.natsURL(name))
+	}
+	if f.programs != "" {
+		m.program = filepath.Join(f.programs, name)
+	}
 	f.members = append(f.members, m)
 	f.start(m)
+	return m
 }
 
 func (f *fleet) start(m *member) {
 	f.t.Helper()
+	if m.program != "" {
+		m.process = launch(f.t, m.String(), append(slices.Clone(f.environ), m.environ...), m.program)
+		return
+	}
 	self, err := os.Executable()
 	require.NoError(f.t, err)
 	environ := append(append(slices.Clone(f.environ), m.environ...), killRunsEnv+"="+m.name)
@@ -191,21 +189,33 @@ func (f *fleet) start(m *member) {
 func (f *fleet) ready() {
 	f.t.Helper()
 	for _, m := range f.members {
-		require.Eventually(f.t, func() bool {
-			if m.process.ended() { // it met a broker that was away; whoever runs services starts them again
-				require.Contains(f.t, m.process.said.String(), "connect to NATS", "%s ended", m)
-				f.start(m)
-			}
-			request, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, m.admin+"/readyz", http.NoBody)
-			require.NoError(f.t, err)
-			answer, err := http.DefaultClient.Do(request)
-			if err != nil {
-				return false
-			}
-			defer answer.Body.Close()
-			return answer.StatusCode == http.StatusOK
-		}, lifetime, 20*time.Millisecond, "%s is not ready: %s", m, m.process.said.String())
+		f.memberReady(m)
 	}
+}
+
+func (f *fleet) memberReady(m *member) {
+	f.t.Helper()
+	require.Eventually(f.t, func() bool {
+		if m.process.ended() { // it met a broker that was away; whoever runs services starts them again
+			require.Contains(f.t, m.process.said.String(), "connect to NATS", "%s ended", m)
+			f.start(m)
+		}
+		return m.isReady(f.t.Context())
+	}, lifetime, 20*time.Millisecond, "%s is not ready: %s", m, m.process.said.String())
+}
+
+// isReady asks a member once.
+func (m *member) isReady(ctx context.Context) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.admin+"/readyz", http.NoBody)
+	if err != nil {
+		return false
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	defer answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
 }
 
 // replicas brings every service but the sandbox, whose books are one, to one process or two.

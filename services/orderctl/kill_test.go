@@ -9,6 +9,8 @@
 //	kill_process_test.go   processes that are started, killed and started again
 //	kill_up_test.go        'orderctl up': everything in one process, with its Postgres
 //	kill_services_test.go  every service as a process of its own
+//	kill_nodes_test.go     three brokers, and two of every service
+//	upgrade_test.go        every process is replaced by another build, and nothing is refused
 //
 // 'make test' runs a round of each. 'make kills ROUNDS=20' runs many and prints what each one killed.
 package orderctl
@@ -46,6 +48,7 @@ type kills struct {
 	rounds int
 	long   bool
 	orders int
+	seed   uint64
 	random *rand.Rand
 	told   []demo.Story // of all rounds
 	table  []killRow
@@ -78,9 +81,15 @@ func newKills(t *testing.T) *kills {
 		require.NoError(t, err, killSeedEnv)
 	}
 	t.Logf("%s=%d %s=%d", killRoundsEnv, k.rounds, killSeedEnv, seed)
-	k.random = rand.New(rand.NewPCG(seed, 1))
-	k.told = demo.Tell(k.rounds*k.orders, time.Now(), seed)
+	k.seed, k.random = seed, rand.New(rand.NewPCG(seed, 1))
+	k.tell(k.orders)
 	return k
+}
+
+// tell makes the stories of all rounds, so many for each.
+func (k *kills) tell(orders int) {
+	k.orders = orders
+	k.told = demo.Tell(k.rounds*orders, time.Now(), k.seed)
 }
 
 // round is the stories of one round.

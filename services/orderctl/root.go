@@ -124,6 +124,7 @@ func commands() []*cobra.Command {
 		verifyCommand(),
 		loadCommand(),
 		benchCommand(),
+		brokerCommand(),
 		migrateCommand(),
 		provisionCommand(),
 		normalizeCommand(),
