@@ -37,7 +37,7 @@ func Read(s source.Source, r source.Request, a source.Account) (reading source.R
 		}
 		reading.Facts, reading.Quarantine = nil, source.Quarantine(source.TestMode, kind)
 	}
-	fit(&reading, r.Body)
+	fit(&reading)
 	return reading, failure
 }
 
@@ -55,10 +55,10 @@ func guarded(s source.Source, r source.Request, a source.Account) (reading sourc
 }
 
 // fit drops facts that no database could keep. The body stays, so that nothing is lost.
-func fit(reading *source.Reading, body []byte) {
+func fit(reading *source.Reading) {
 	facts := reading.Facts[:0]
 	for _, f := range reading.Facts {
-		if nul(body) {
+		if mayHoldNUL(f) {
 			clean(f)
 		}
 		if name := tooLong(f); name != "" {
@@ -72,8 +72,12 @@ func fit(reading *source.Reading, body []byte) {
 	reading.Facts = facts
 }
 
-// nul says that a JSON body may hold the one character that Postgres keeps in no text.
-func nul(body []byte) bool { return bytes.Contains(body, []byte(`\u0000`)) }
+// mayHoldNUL says that a fact may hold the one character that Postgres keeps in no text. In a body it can be written in
+// too many ways to look for it there.
+func mayHoldNUL(f *intakev1.Fact) bool {
+	data, err := proto.Marshal(f)
+	return err == nil && bytes.IndexByte(data, 0) >= 0
+}
 
 // clean replaces NUL in every text of a fact.
 func clean(f *intakev1.Fact) {

@@ -68,3 +68,16 @@ func TestWhatIsWrongBesideIsSaidToo(t *testing.T) {
 	assert.Contains(t, detail, "1 of 200 orders")
 	assert.Contains(t, detail, "; it says more than fits into a message: of 398 facts the first 3")
 }
+
+// JSON stands in JSON in more bodies than one: there NUL can be written so that the body does not show it.
+func TestNothingOfAFactHoldsNUL(t *testing.T) {
+	t.Parallel()
+	for _, nul := range []string{`\\u0000`, `\u005cu0000`, `\u005c\u00750\u003000`} {
+		body := `{"id":"evt_1","object":"event","type":"payment_intent.succeeded","created":1772366400,"livemode":true,"data":{"object":{"id":"pi_1","amount":100,"currency":"usd",` +
+			`"metadata":{"order_number":"1","items":"[{\"sku\":\"MUG\",\"title\":\"a` + nul + `b\",\"quantity\":1,\"price\":\"1.00\"}]"}}}}`
+		reading, err := Read(SourceByName("stripe"), source.Request{Body: []byte(body)}, source.Account{Mode: source.Live, Shop: source.ShopKey{Source: "checkout", Account: "default"}})
+		require.NoError(t, err)
+		require.Len(t, reading.Facts, 2, reading.Quarantine.GetDetail())
+		require.Equal(t, "a\uFFFDb", reading.Facts[1].GetOrderDescribed().GetLines()[0].GetTitle(), nul)
+	}
+}

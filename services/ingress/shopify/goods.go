@@ -28,10 +28,15 @@ func (r *reader) level() {
 	}
 }
 
-// disconnected tells that a location has an item no more.
+// disconnected tells that a location has an item no more. What is counted is there, whatever the topic says, which is not
+// signed.
 func (r *reader) disconnected() {
 	var l level
 	if !r.decode(&l) {
+		return
+	}
+	if l.Available.String() != "" {
+		r.level()
 		return
 	}
 	item, location := r.trouble.ID("inventory_item_id", l.ItemID), r.trouble.ID("location_id", l.LocationID)
