@@ -175,8 +175,8 @@ var orderItems = children("order_items", "order_id", orderOf, func(f *facts) []o
 	one("quantity", whole, func(l order.Line) any { return l.Ordered }),
 	one("currency", text, func(l order.Line) any { return some(l.Described.GetUnitPrice().GetCurrency()) }),
 	amount("unit_price", func(l order.Line) money.Amount { return money.FromProto(l.Described.GetUnitPrice()) }),
-	amount("discount", func(l order.Line) money.Amount { return money.FromProto(l.Described.GetDiscount()) }),
-	amount("tax", func(l order.Line) money.Amount { return money.FromProto(l.Described.GetTax()) }),
+	amount("discount", func(l order.Line) money.Amount { return ofLine(l, l.Described.GetDiscount()) }),
+	amount("tax", func(l order.Line) money.Amount { return ofLine(l, l.Described.GetTax()) }),
 	one("fulfilled_by", text, func(l order.Line) any { return fulfiller(l) }),
 	one("cancelled", whole, func(l order.Line) any { return l.Cancelled }),
 	one("allocated", whole, func(l order.Line) any { return l.Allocated }),
@@ -186,6 +186,15 @@ var orderItems = children("order_items", "order_id", orderOf, func(f *facts) []o
 	one("delivered", whole, func(l order.Line) any { return l.Delivered }),
 	one("returned", whole, func(l order.Line) any { return l.Returned }),
 )
+
+// ofLine is a part of what a line costs. What was not told is nothing in the line's currency, so that sums over lines
+// come out.
+func ofLine(l order.Line, part *typev1.Money) money.Amount {
+	if part.GetCurrency() == "" {
+		return money.Amount{Minor: part.GetMinorUnits(), Currency: l.Described.GetUnitPrice().GetCurrency()}
+	}
+	return money.FromProto(part)
+}
 
 func fulfiller(l order.Line) string {
 	if order.Ours(l.Described) {

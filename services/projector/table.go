@@ -14,7 +14,7 @@ import (
 
 // FoldVersion is the version of the fold from events to rows. Raise it when the same events come to other rows: every
 // entity is then looked at again, and rows of an older version give way.
-const FoldVersion = 3
+const FoldVersion = 4
 
 // kind is how a value travels to Postgres.
 type kind struct {
