@@ -134,7 +134,7 @@ func TestAnOrderAsPeopleReadIt(t *testing.T) {
 		`SELECT item_count::text FROM read.orders`:                                                                "3",
 		`SELECT events_seen::text FROM read.orders`:                                                               "4",
 		`SELECT title FROM read.order_items WHERE sku = 'CARD'`:                                                   `A \u0000 "card"`,
-		`SELECT sum(quantity * unit_price - discount + tax)::text FROM read.order_items`: "50.00",
+		`SELECT sum(quantity * unit_price - discount + tax)::text FROM read.order_items`:                          "50.00",
 		`SELECT fulfilled_by FROM read.order_items WHERE sku = 'CARD'`:                                            "nobody",
 		`SELECT status FROM read.payments`:                                                                        "partially_refunded",
 		`SELECT names::text FROM read.payments`:                                                                   "{stripe:ch_1001,stripe:pi_1001}",
