@@ -128,9 +128,9 @@ func TestEverySourceHasItsSettings(t *testing.T) {
 func TestADoorThatCannotBeMeant(t *testing.T) {
 	t.Parallel()
 	c := config()
-	c.AnswerTimeout, c.AddressRate, c.TLSCert, c.Proxies, c.Reload = time.Minute, -1, "tls.crt", []string{"everybody"}, -1
+	c.AnswerTimeout, c.AddressRate, c.TLSCert, c.Proxies, c.Reload, c.Bodies = time.Minute, -1, "tls.crt", []string{"everybody"}, -1, 1<<20
 	err := c.Check()
-	for _, want := range []string{"INGRESS_ANSWER_TIMEOUT", "INGRESS_ADDRESS_RATE", "INGRESS_TLS_CERT and INGRESS_TLS_KEY", "INGRESS_TRUSTED_PROXIES", "INGRESS_RELOAD"} {
+	for _, want := range []string{"INGRESS_ANSWER_TIMEOUT", "INGRESS_ADDRESS_RATE", "INGRESS_TLS_CERT and INGRESS_TLS_KEY", "INGRESS_TRUSTED_PROXIES", "INGRESS_RELOAD", "INGRESS_BODIES"} {
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -13,7 +13,7 @@
 // before it stops waiting: 503 in time, never a late 200.
 //
 //	accounts.go   which sources, accounts and secrets there are    secrets.go  secrets in files     reload.go  files that change
-//	door.go       who gets in: caller.go says who calls, rates.go how often, terms.go what holds for a source
+//	door.go       who gets in: caller.go says who calls, rates.go how often, room.go how much, terms.go what holds for a source
 //	handle.go     one request                                      refused.go  what is told of those that were turned away
 //	delivery.go   from what was read to the message
 //	sources.go    the list of sources; each is a package beside this one, and package source says what a source is

@@ -18,6 +18,7 @@ type Door struct {
 	AnswerTimeout time.Duration `env:"INGRESS_ANSWER_TIMEOUT" envDefault:"10s" desc:"How long a request may take in all, from its headers to its answer, before the provider is told to come again (503, or 408 if its body is slow). Shorter where a provider waits less: Shopify 4s, Shippo 2.5s, EasyPost 5.5s, Adyen 8s; Amazon and Twilio 12s, WooCommerce 25s, which is the longest. <SOURCE>_ANSWER_TIMEOUT for one source."`
 	Rate          int           `env:"INGRESS_RATE" envDefault:"20000" desc:"Requests a second for each account, and as many at once after a quiet second; the others are told to come again (429). 0 is no limit. <SOURCE>_RATE for one source."`
 	AddressRate   int           `env:"INGRESS_ADDRESS_RATE" envDefault:"20000" desc:"The same for each address that calls; an IPv6 network of 64 bits is one. 0 is no limit."`
+	Bodies        int64         `env:"INGRESS_BODIES" envDefault:"268435456" desc:"Bytes of bodies that may be in hand at a time, of all requests together; the others are told to come again (503). At least 6291456; 0 is no limit."`
 	Allow         []string      `env:"INGRESS_ALLOW" desc:"Addresses that may call, separated by commas, such as 203.0.113.0/24; others get 403. Empty: all. <SOURCE>_ALLOW for one source."`
 	Proxies       []string      `env:"INGRESS_TRUSTED_PROXIES" desc:"Addresses of proxies in front, separated by commas, such as 10.0.0.0/8: only what they say in X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host is believed."`
 	TLSCert       string        `env:"INGRESS_TLS_CERT" desc:"File with the certificate and its chain (PEM), to speak TLS; it is read again when it changes. Empty: plain HTTP, for a proxy in front that speaks TLS."`
@@ -33,6 +34,9 @@ func (d *Door) check() error {
 	}
 	if d.AddressRate < 0 {
 		errs = append(errs, errors.New("INGRESS_ADDRESS_RATE is a number of requests a second; 0 is no limit"))
+	}
+	if d.Bodies != 0 && d.Bodies < mostBody {
+		errs = append(errs, fmt.Errorf("INGRESS_BODIES is at least %d, which is the largest body of one request; 0 is no limit", mostBody))
 	}
 	if d.Reload < 0 {
 		errs = append(errs, errors.New("INGRESS_RELOAD has to be longer than nothing; 0 is never"))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"regexp"
@@ -40,6 +39,7 @@ type handler struct {
 	// proxies are believed about who calls; addresses is nil where no address is limited.
 	proxies   prefixes
 	addresses limiter
+	room      room
 	samples   sampler
 	log       zerolog.Logger
 	clock     func() time.Time
@@ -81,6 +81,7 @@ func (h *handler) outcome(c echo.Context) (string, error) {
 	}
 	due := began.Add(a.patience())
 	body, outcome, err := h.body(c, a, due)
+	defer h.room.give(body)
 	if err != nil {
 		h.turned(a, outcome, func(e *zerolog.Event) { e.Int64("body_bytes", c.Request().ContentLength) })
 		return outcome, err
@@ -136,11 +137,16 @@ func (h *handler) url(r *http.Request, from caller) string {
 // unavailable is the answer to a delivery that is asked for again.
 func (h *handler) unavailable(c echo.Context, a account, err error) (string, error) {
 	h.log.Warn().Err(err).Str("source", a.source.Name()).Str("account", a.Name).Msg("delivery not kept")
-	c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
-	return unavailable, web.Fail(http.StatusServiceUnavailable, "unavailable", "Please send it again.")
+	return unavailable, sendAgain(c)
 }
 
-// body reads the bytes that were signed, not one more than allowed, and not for longer than the answer may take.
+func sendAgain(c echo.Context) error {
+	c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
+	return web.Fail(http.StatusServiceUnavailable, "unavailable", "Please send it again.")
+}
+
+// body reads the bytes that were signed, not one more than allowed, and not for longer than the answer may take. They take
+// room until that is given back, also after an error.
 func (h *handler) body(c echo.Context, a account, due time.Time) (body []byte, outcome string, err error) {
 	request, most := c.Request(), h.config.MaxBody
 	if a.body > 0 {
@@ -156,15 +162,17 @@ func (h *handler) body(c echo.Context, a account, due time.Time) (body []byte, o
 	// Where the connection has no deadlines, as in tests without one, the server's own holds.
 	connection := http.NewResponseController(c.Response())
 	_ = connection.SetReadDeadline(earlier(due, time.Now().Add(slowest)))
-	body, err = io.ReadAll(http.MaxBytesReader(c.Response(), request.Body, most))
+	body, err = h.room.read(http.MaxBytesReader(c.Response(), request.Body, most))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		return nil, tooLarge, large
+		return body, tooLarge, large
+	case errors.Is(err, errFull):
+		return body, unavailable, sendAgain(c)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, slowBody, web.Fail(http.StatusRequestTimeout, "too_slow", "The body did not arrive in time.")
+		return body, slowBody, web.Fail(http.StatusRequestTimeout, "too_slow", "The body did not arrive in time.")
 	case err != nil:
-		return nil, broken, web.Fail(http.StatusBadRequest, "incomplete", "The body did not arrive whole.")
+		return body, broken, web.Fail(http.StatusBadRequest, "incomplete", "The body did not arrive whole.")
 	}
 	_ = connection.SetReadDeadline(time.Time{}) // it is about the body alone
 	return body, "", nil

@@ -61,6 +61,7 @@ func start(ctx context.Context, config *Config, d host.Deps) ([]host.Task, error
 	h := &handler{
 		accounts: all, config: config, publish: gatherer, most: most, metrics: newMetrics(d.Registry), log: d.Log, clock: d.Clock,
 		certificates: newCertificates(nil, d.Clock), proxies: proxies, addresses: newRates(config.AddressRate),
+		room: room{most: config.Bodies},
 	}
 	tasks := []host.Task{{Name: "http", Run: h.serve(l, certificate, gatherer)}}
 	if files := h.watch(certificate); len(files) > 0 && config.Reload > 0 {
