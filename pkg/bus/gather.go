@@ -11,6 +11,7 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/pkg/tracing"
 )
 
 // ErrFull says that the broker does not keep up: the caller should tell its own caller to come again.
@@ -48,9 +49,11 @@ func NewGatherer(p *Publisher) *Gatherer {
 }
 
 // Publish returns when the message is durable, or with an error that wraps ErrFull: then it may be durable all the
-// same, and publishing it again under the same id is right. The bool says that the stream had it already.
+// same, and publishing it again under the same id is right. The bool says that the stream had it already. The message
+// carries the span of ctx.
 func (g *Gatherer) Publish(ctx context.Context, subject string, id ident.Delivery, data []byte) (bool, error) {
 	m := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{"Nats-Msg-Id": []string{id.String()}}}
+	tracing.Put(ctx, m)
 	p := &parcel{ctx, m, make(chan answer, 1)}
 	select {
 	case g.queue <- p:

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -54,6 +55,8 @@ type Recorded struct {
 	// Damaged says why there is no Message although the type is known: nobody can fold such an event, nor pass it over.
 	Damaged error
 	Cause   ident.Cause
+	// Trace is that of the message that led to it; zero where it was not known.
+	Trace ident.Trace
 	// OccurredAt is the provider's clock where there is one, RecordedAt is ours.
 	OccurredAt time.Time
 	RecordedAt time.Time
@@ -64,6 +67,8 @@ type New struct {
 	Message    proto.Message
 	Cause      ident.Cause
 	OccurredAt time.Time
+	// Span is that in which it was decided; nil where there was none.
+	Span trace.Span
 	// Ordinal is how many events of this type the same cause led to in this stream before: a timer rings more than once.
 	Ordinal int
 	// Personal is sealed into the message's field "sealed" just before it is stored. Nil where there is none.

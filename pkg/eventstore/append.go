@@ -15,6 +15,7 @@ import (
 
 	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/pkg/tracing"
 
 	envelopev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/envelope/v1"
 )
@@ -134,7 +135,7 @@ func (s *Store) row(ctx context.Context, service string, a Append, e event.New, 
 	ordinals[key]++
 	return event.Recorded{
 		ID: id, Entity: a.Entity, Category: a.Category, Type: eventType, Message: e.Message, Data: data,
-		Cause: e.Cause, OccurredAt: e.OccurredAt.UTC().Truncate(time.Microsecond),
+		Cause: e.Cause, Trace: tracing.IDOf(e.Span), OccurredAt: e.OccurredAt.UTC().Truncate(time.Microsecond),
 	}, nil
 }
 
@@ -210,7 +211,7 @@ func (s *Store) script(service string, live []*prepared, published []OutboxID, r
 				u.rows[i][n].RecordedAt = recordedAt
 			}
 		}
-		result.Doorbells = append(result.Doorbells, doorbells(u.rows, recordedAt)...)
+		result.Doorbells = append(result.Doorbells, doorbells(u, recordedAt)...)
 	}
 	if err := queueSnapshots(batch, live); err != nil {
 		return nil, err
@@ -275,24 +276,27 @@ func queueEvents(batch *pgx.Batch, live []*prepared) time.Time {
 	n := len(rows)
 	entities, ids, causes := make(pgtype.FlatArray[pgtype.UUID], n), make(pgtype.FlatArray[pgtype.UUID], n), make(pgtype.FlatArray[pgtype.UUID], n)
 	categories, types := make([]string, n), make([]string, n)
-	versions, data, occurred := make([]int32, n), make([][]byte, n), make([]time.Time, n)
+	versions, data, occurred, traces := make([]int32, n), make([][]byte, n), make([]time.Time, n), make([][]byte, n)
 	for i, e := range rows {
 		entities[i], ids[i], causes[i] = asUUID(e.Entity), asUUID(e.ID), asUUID(e.Cause)
 		categories[i], types[i], versions[i] = string(e.Category), e.Type, int32(e.Version) //nolint:gosec // a stream is short
 		data[i], occurred[i] = e.Data, e.OccurredAt
+		if !e.Trace.IsZero() {
+			traces[i] = e.Trace[:]
+		}
 	}
 	batch.Queue(`
 		WITH appended AS (
-			SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::uuid[], $5::text[], $6::bytea[], $7::uuid[], $8::timestamptz[])
-			  AS a (entity_id, category, version, event_id, type, data, cause_id, occurred_at)
+			SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::uuid[], $5::text[], $6::bytea[], $7::uuid[], $8::timestamptz[], $9::bytea[])
+			  AS a (entity_id, category, version, event_id, type, data, cause_id, occurred_at, trace_id)
 		), stored AS (
-			INSERT INTO orderflow.events (entity_id, category, version, event_id, type, data, cause_id, occurred_at, recorded_at)
-			SELECT entity_id, category, version, event_id, type, data, cause_id, occurred_at, $9 FROM appended
+			INSERT INTO orderflow.events (entity_id, category, version, event_id, type, data, cause_id, occurred_at, trace_id, recorded_at)
+			SELECT entity_id, category, version, event_id, type, data, cause_id, occurred_at, trace_id, $10 FROM appended
 		)
-		SELECT orderflow.must_be(count(*), $10) FROM appended a WHERE version = 1
+		SELECT orderflow.must_be(count(*), $11) FROM appended a WHERE version = 1
 		    OR EXISTS (SELECT 1 FROM appended b WHERE (b.entity_id, b.category, b.version) = (a.entity_id, a.category, a.version - 1))
 		    OR (SELECT e.version FROM orderflow.events e WHERE (e.entity_id, e.category, e.version) = (a.entity_id, a.category, a.version - 1)) IS NOT NULL`,
-		entities, categories, versions, ids, types, data, causes, occurred, at, n)
+		entities, categories, versions, ids, types, data, causes, occurred, traces, at, n)
 	return at
 }
 
@@ -320,11 +324,11 @@ func sorted(live []*prepared) []event.Recorded {
 }
 
 // doorbells are one per distinct type of each stream's append.
-func doorbells(appends [][]event.Recorded, at time.Time) []*envelopev1.Doorbell {
+func doorbells(u *prepared, at time.Time) []*envelopev1.Doorbell {
 	var bells []*envelopev1.Doorbell
-	for _, rows := range appends {
+	for i, rows := range u.rows {
 		seen := map[string]bool{}
-		for _, e := range rows {
+		for n, e := range rows {
 			if seen[e.Type] {
 				continue
 			}
@@ -332,7 +336,7 @@ func doorbells(appends [][]event.Recorded, at time.Time) []*envelopev1.Doorbell 
 			bells = append(bells, &envelopev1.Doorbell{
 				EntityId: slices.Clone(e.Entity[:]), Category: string(e.Category), EventId: slices.Clone(e.ID[:]),
 				FromVersion: int32(rows[0].Version), ToVersion: int32(rows[len(rows)-1].Version), //nolint:gosec // a stream is short
-				Type: event.NameOf(e.Type), RecordedAt: timestamppb.New(at),
+				Type: event.NameOf(e.Type), RecordedAt: timestamppb.New(at), Trace: tracing.Stored(u.Appends[i].Events[n].Span),
 			})
 		}
 	}

@@ -208,7 +208,7 @@ func (s *Store) list(ctx context.Context, query string, args ...any) ([]ident.En
 	return entities, nil
 }
 
-const columns = `entity_id, category, version, event_id, type, data, cause_id, occurred_at, recorded_at`
+const columns = `entity_id, category, version, event_id, type, data, cause_id, occurred_at, recorded_at, trace_id`
 
 func scan(rows pgx.Rows) ([]event.Recorded, error) {
 	defer rows.Close()
@@ -217,12 +217,14 @@ func scan(rows pgx.Rows) ([]event.Recorded, error) {
 		var e event.Recorded
 		var entity, id, cause pgtype.UUID
 		var category string
-		err := rows.Scan(&entity, &category, &e.Version, &id, &e.Type, &e.Data, &cause, &e.OccurredAt, &e.RecordedAt)
+		var trace []byte
+		err := rows.Scan(&entity, &category, &e.Version, &id, &e.Type, &e.Data, &cause, &e.OccurredAt, &e.RecordedAt, &trace)
 		if err != nil {
 			return nil, fmt.Errorf("read an event: %w", err)
 		}
 		e.Entity, e.ID, e.Cause, e.Category = entity.Bytes, id.Bytes, cause.Bytes, event.Category(category)
 		e.OccurredAt, e.RecordedAt = e.OccurredAt.UTC(), e.RecordedAt.UTC()
+		copy(e.Trace[:], trace)
 		e.Message, err = event.Decode(e.Type, e.Data)
 		if err != nil && !errors.Is(err, event.ErrUnknownType) {
 			e.Damaged = err

@@ -2,7 +2,7 @@
 // the drain. No service can tell whether it runs alone.
 //
 //	settings ──▶ connections ──▶ migrated? provisioned? ──▶ every service's tasks ──▶ ready
-//	stop:  not ready ──▶ what takes work from outside ends ──▶ the loops finish what is in hand ──▶ connections close
+//	stop:  not ready ──▶ what takes work from outside ends ──▶ the loops finish what is in hand ──▶ connections close ──▶ last traces
 package host
 
 import (
@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/eventstore"
@@ -56,6 +57,7 @@ type Deps struct {
 
 	Log      zerolog.Logger
 	Registry prometheus.Registerer
+	Tracer   trace.Tracer
 	Clock    func() time.Time
 
 	// Environ is the environment by name, for settings whose names are not known beforehand.
@@ -67,7 +69,7 @@ type Deps struct {
 // Reactor runs a service's loop on what the host gave it.
 func (d Deps) Reactor(spec reactor.Spec) Task {
 	r := reactor.New(spec, reactor.Deps{
-		Store: d.Store, JS: d.JS, Bus: d.Bus, Log: d.Log, Registry: d.Registry, Clock: d.Clock,
+		Store: d.Store, JS: d.JS, Bus: d.Bus, Log: d.Log, Registry: d.Registry, Clock: d.Clock, Tracer: d.Tracer,
 	})
 	return Task{Name: spec.Service, Run: r.Run}
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/rs/zerolog"
+
+	"github.com/orderflow/orderflow/pkg/bus"
+	"github.com/orderflow/orderflow/pkg/tracing"
 )
 
 // Options are what differs between a process of its own and one that holds everything.
@@ -56,6 +59,10 @@ func Run(ctx context.Context, services []Service, o Options) error {
 	r := &run{settings: settings, options: o, log: o.Log.Level(level), failed: make(chan error, 1), health: newHealth()}
 	r.registry = prometheus.NewRegistry()
 	r.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.tracing, err = tracing.New(ctx, settings.Settings, bus.Sparing(r.log, "traces"))
+	if err != nil {
+		return err
+	}
 	defer r.close()
 	if err := r.start(ctx, services); err != nil {
 		r.stop()
@@ -82,6 +89,7 @@ type run struct {
 	log      zerolog.Logger
 	registry *prometheus.Registry
 	health   *health
+	tracing  *tracing.Tracing
 	opened   []*connections
 	failed   chan error
 
@@ -114,6 +122,7 @@ func (r *run) start(ctx context.Context, services []Service) error {
 	for _, s := range services {
 		deps := Deps{
 			Log: r.log.With().Str("service", s.Name).Logger(), Registry: r.registry, Clock: r.clock(),
+			Tracer:  r.tracing.Of(s.Name),
 			Environ: r.options.Environ, Listen: r.listen,
 		}
 		opened, err := connect(ctx, r.settings, s, r.options, &deps)
@@ -223,4 +232,12 @@ func (r *run) close() {
 	for _, c := range r.opened {
 		c.close()
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	if err := r.tracing.Close(ctx); err != nil {
+		r.log.Warn().Err(err).Msg("some traces are lost")
+	}
 }
+
+// flushTimeout is how long the last traces may take: a collector that is away keeps nothing from stopping.
+const flushTimeout = 2 * time.Second

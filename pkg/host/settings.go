@@ -10,6 +10,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/orderflow/orderflow/pkg/seal"
+	"github.com/orderflow/orderflow/pkg/tracing"
 )
 
 // Settings are what every process has.
@@ -22,6 +23,8 @@ type Settings struct {
 	LogLevel     string        `env:"LOG_LEVEL" envDefault:"info" desc:"debug, info, warn or error."`
 	DrainPause   time.Duration `env:"DRAIN_PAUSE" envDefault:"0s" desc:"How long a process that stops says that it is not ready before it stops taking work: as long as a load balancer takes to notice."`
 	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT" envDefault:"25s" desc:"How long what is in hand may take to finish when a process stops."`
+
+	tracing.Settings
 }
 
 // load reads the settings of the host and of all services. Everything that is missing or wrong is told at once.

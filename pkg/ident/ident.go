@@ -6,6 +6,7 @@ package ident
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 
 	"github.com/google/uuid"
 )
@@ -21,6 +22,15 @@ type Cause uuid.UUID
 
 // Delivery is the id of one verified request of a provider.
 type Delivery uuid.UUID
+
+// Trace is the id of everything that one message from outside led to: a delivery's id, or a command's.
+type Trace uuid.UUID
+
+// String is how traces are written: 32 digits without dashes.
+func (t Trace) String() string { return hex.EncodeToString(t[:]) }
+
+// IsZero says that no trace is known.
+func (t Trace) IsZero() bool { return t == Trace{} }
 
 func (e Entity) String() string   { return uuid.UUID(e).String() }
 func (e Event) String() string    { return uuid.UUID(e).String() }

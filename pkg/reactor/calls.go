@@ -6,8 +6,11 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/pkg/order"
+	"github.com/orderflow/orderflow/pkg/tracing"
 )
 
 // errand is the items of one decision that end when all the calls that it asked for are answered.
@@ -151,7 +154,7 @@ func (p *pool) ran(errands []*errand, err error, abandoned bool) []*errand {
 
 // call makes the requests of one decision side by side, and ends its items when all answers are recorded. All errands
 // are about one entity. It is false, and nothing was begun, if the plan is older than an answer to one of them.
-func (r *Reactor) call(o *order.State, requests []Request, errands ...*errand) bool {
+func (r *Reactor) call(o *order.State, asked trace.Span, requests []Request, errands ...*errand) bool {
 	keys := make([]string, len(requests))
 	for i, request := range requests {
 		keys[i] = o.ID.String() + "/" + request.Key()
@@ -166,7 +169,7 @@ func (r *Reactor) call(o *order.State, requests []Request, errands ...*errand) b
 				return
 			}
 			defer func() { <-r.calls.open }()
-			r.doAndRecord(keys[i], o, requests[i])
+			r.doAndRecord(keys[i], o, asked, requests[i])
 		})
 	}
 	return !stale
@@ -194,29 +197,32 @@ func (r *Reactor) begin() bool {
 }
 
 // doAndRecord makes a call, lets the next one begin, and ends who waited for it once the answer is recorded.
-func (r *Reactor) doAndRecord(key string, o *order.State, request Request) {
-	answer, callErr := r.do(o, request)
+func (r *Reactor) doAndRecord(key string, o *order.State, asked trace.Span, request Request) {
+	ctx, span := r.beginCall(context.Background(), asked, o.ID, request)
+	answer, callErr := r.do(ctx, o, request)
+	endCall(span, callErr)
 	<-r.calls.slots
+	log := r.deps.Log.With().Stringer("entity_id", o.ID).Stringer("trace_id", tracing.IDOf(span)).Str("call", request.Key()).Logger()
 	if callErr != nil {
-		r.deps.Log.Warn().Err(callErr).Stringer("entity_id", o.ID).Str("call", request.Key()).Msg("call failed")
+		log.Warn().Err(callErr).Msg("call failed")
 	}
-	next, err := r.record(&reply{entity: o.ID, request: request, answer: answer, err: callErr})
+	next, err := r.record(&reply{entity: o.ID, request: request, answer: answer, err: callErr, from: span.SpanContext()})
 	version := 0
 	if err == nil {
 		version = next.state.Version(r.spec.Owns)
 	}
 	errands := r.calls.leave(key, version, r.deps.Clock())
 	if err != nil {
-		r.deps.Log.Error().Err(err).Stringer("entity_id", o.ID).Str("call", request.Key()).Msg("answer not recorded")
+		log.Error().Err(err).Msg("answer not recorded")
 	} else if len(next.requests) > 0 {
 		// They go on waiting, now for these as well. If they are stale, whoever recorded the answer saw all that we saw.
-		r.call(next.state, next.requests, errands...)
+		r.call(next.state, next.span, next.requests, errands...)
 	}
 	r.over(errands, err, false)
 }
 
-func (r *Reactor) do(o *order.State, request Request) (answer any, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), r.pace.callTimeout)
+func (r *Reactor) do(ctx context.Context, o *order.State, request Request) (answer any, err error) {
+	ctx, cancel := context.WithTimeout(ctx, r.pace.callTimeout)
 	defer cancel()
 	began := time.Now()
 	err = guarded(func() (err error) {

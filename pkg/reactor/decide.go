@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/eventstore"
 	"github.com/orderflow/orderflow/pkg/fault"
@@ -131,6 +133,7 @@ type decision struct {
 	work     *Work
 	unit     eventstore.Unit
 	requests []Request
+	span     trace.Span // in which the first of the requests was decided
 	state    *order.State
 }
 
@@ -169,10 +172,14 @@ func (r *Reactor) add(d *decision, wanted Decision, t Trigger, now time.Time, or
 				events[i].OccurredAt = t.Fact.GetOccurredAt().AsTime()
 			}
 		}
+		events[i].Span = t.span
 		// The store counts on from here within one append.
 		events[i].Ordinal = ordinals[ordinalKey{events[i].Cause, event.TypeOf(events[i].Message)}]
 	}
 	d.state = d.state.With(r.spec.Owns, events...)
+	if len(d.requests) == 0 {
+		d.span = t.span
+	}
 	d.requests = append(d.requests, wanted.Requests...)
 	r.addRows(&d.unit, d.work.Entity, wanted)
 	return events

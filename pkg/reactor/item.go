@@ -14,6 +14,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/eventstore"
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/pkg/tracing"
 
 	commandv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/command/v1"
 	envelopev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/envelope/v1"
@@ -119,8 +120,9 @@ func (r *Reactor) read(m jetstream.Msg) ([]*item, error) {
 		return nil, err
 	}
 	h.open.Store(int32(len(items))) //nolint:gosec // a delivery has few facts
+	from := tracing.Get(m.Headers())
 	for _, it := range items {
-		it.hold = h
+		it.hold, it.trigger.from = h, from
 	}
 	return items, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/eventstore"
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/pkg/tracing"
 )
 
 // batchMost is how many messages one turn of the loop takes: enough to share a transaction, few enough to answer in
@@ -73,6 +74,7 @@ func New(spec Spec, deps Deps) *Reactor {
 	if deps.Clock == nil {
 		deps.Clock = time.Now
 	}
+	deps.Tracer = tracing.Or(deps.Tracer)
 	r := &Reactor{
 		spec: spec, deps: deps, metrics: newMetrics(deps.Registry, spec.Service), inbox: make(chan *item, batchMost), pace: usualPace(),
 	}
@@ -279,9 +281,12 @@ func (r *Reactor) round(ctx context.Context, works []*Work, attempt int) ([]*Wor
 }
 
 func (r *Reactor) decideAndStore(ctx context.Context, works []*Work) ([]*Work, error) {
+	began := time.Now()
 	if err := r.load(ctx, works); err != nil {
 		return nil, err
 	}
+	r.beginSpans(ctx, works, began)
+	defer endSpans(works)
 	works, err := r.setAside(ctx, works)
 	if err != nil || len(works) == 0 {
 		return nil, err

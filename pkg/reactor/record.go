@@ -8,6 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/eventstore"
 	"github.com/orderflow/orderflow/pkg/ident"
 )
@@ -18,6 +21,7 @@ type reply struct {
 	request Request
 	answer  any
 	err     error // of the call
+	from    trace.SpanContext
 
 	since     time.Time // when it came
 	conflicts int
@@ -178,22 +182,26 @@ func (r *Reactor) recordOnce(batch []*reply) ([]*reply, error) {
 	versions := map[ident.Entity]int{}
 	r.calls.recorder.begin(ids)
 	defer func() { r.calls.recorder.end(versions, r.deps.Clock()) }()
+	began := time.Now()
 	loaded, err := r.deps.Store.Load(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
+	works := r.answers(batch, loaded)
+	r.beginSpans(ctx, works, began)
+	defer endSpans(works)
 	decisions, failures, units := make([]decision, len(batch)), make([]error, len(batch)), []eventstore.Unit(nil)
 	var owners []int
 	for i, a := range batch {
 		failures[i] = guarded(func() (err error) {
-			decisions[i], err = r.decideRecord(&Work{Entity: a.entity, Events: loaded[a.entity]}, a)
+			decisions[i], err = r.decideRecord(works[i], a)
 			return err
 		})
 		if failures[i] == nil && !empty(decisions[i].unit) {
 			units, owners = append(units, decisions[i].unit), append(owners, i)
 		}
 	}
-	outcomes, err := r.append(ctx, units)
+	outcomes, err := r.append(ctx, units, works)
 	if err != nil {
 		if !eventstore.Unreachable(err) {
 			err = sorted{errUnstorable, err}
@@ -230,17 +238,29 @@ func (r *Reactor) ended(batch []*reply, decisions []decision, failures []error, 
 	return again
 }
 
+// answers makes a work of each answer, about which there is one thing to decide.
+func (r *Reactor) answers(batch []*reply, loaded map[ident.Entity][]event.Recorded) []*Work {
+	now := r.deps.Clock().UTC()
+	works := make([]*Work, len(batch))
+	for i, a := range batch {
+		works[i] = &Work{Entity: a.entity, Events: loaded[a.entity], Triggers: []Trigger{{
+			Kind: Ring, Cause: ident.Named("call", r.spec.Service, a.entity.String(), a.request.Key()), At: now, from: a.from,
+		}}}
+	}
+	return works
+}
+
 func (r *Reactor) decideRecord(w *Work, a *reply) (decision, error) {
 	if err := r.fold(w); err != nil {
 		return decision{}, err
 	}
-	now := r.deps.Clock().UTC()
+	t := w.Triggers[0]
+	now := t.At
 	wanted, err := r.spec.Calls.Record(w.State.Clone(), a.request, a.answer, a.err, now)
 	if err != nil {
 		return decision{}, err
 	}
 	d := decision{work: w, state: w.State}
-	t := Trigger{Kind: Ring, Cause: ident.Named("call", r.spec.Service, w.Entity.String(), a.request.Key()), At: now}
 	appended := r.add(&d, wanted, t, now, ordinalsOf(w.Events, r.spec.Owns))
 	if len(appended) > 0 {
 		d.unit.Appends = []eventstore.Append{{

@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/event"
@@ -61,6 +62,9 @@ type Trigger struct {
 	At time.Time
 	// Extra is what Enrich found out for the entity.
 	Extra any
+
+	from trace.SpanContext // of the message
+	span trace.Span        // of the decision
 }
 
 // Decision is what is to be done; the zero value is nothing.
@@ -150,6 +154,7 @@ type Deps struct {
 	Log      zerolog.Logger
 	Registry prometheus.Registerer
 	Clock    func() time.Time
+	Tracer   trace.Tracer // nil: ids are made, and nothing is sent
 }
 
 // TimerID is the id of an entity's timer of a kind.

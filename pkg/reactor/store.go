@@ -46,12 +46,12 @@ func (r *Reactor) store(ctx context.Context, decisions []decision) ([]*Work, err
 			units, owners = append(units, d.unit), append(owners, i)
 		}
 	}
-	outcomes, err := r.append(ctx, units)
+	works := make([]*Work, len(decisions))
+	for i, d := range decisions {
+		works[i] = d.work
+	}
+	outcomes, err := r.append(ctx, units, works)
 	if err != nil {
-		works := make([]*Work, len(decisions))
-		for i, d := range decisions {
-			works[i] = d.work
-		}
 		return r.notStored(ctx, works, err)
 	}
 	conflicted := map[int]bool{}
@@ -70,7 +70,7 @@ func (r *Reactor) store(ctx context.Context, decisions []decision) ([]*Work, err
 		case conflicted[i]:
 		case len(d.requests) > 0:
 			handedOver(d.work) // before the first call can be over
-			if !r.call(d.state, d.requests, errandOf(d.work)) {
+			if !r.call(d.state, d.span, d.requests, errandOf(d.work)) {
 				takenBack(d.work)
 				again = append(again, d.work) // the answer came while it was being decided
 			}
@@ -102,7 +102,8 @@ func (r *Reactor) storeBatch(ctx context.Context, works []*Work) ([]*Work, error
 	if err != nil {
 		return r.notStored(ctx, works, err)
 	}
-	outcomes, err := r.append(ctx, units)
+	give(units, works)
+	outcomes, err := r.append(ctx, units, works)
 	if err != nil {
 		return r.notStored(ctx, works, err)
 	}
@@ -170,7 +171,7 @@ func entitiesOf(u eventstore.Unit) []ident.Entity {
 }
 
 // append stores units and sets the news of them on its way. It returns when they are stored; telling goes on beside.
-func (r *Reactor) append(ctx context.Context, units []eventstore.Unit) ([]eventstore.Outcome, error) {
+func (r *Reactor) append(ctx context.Context, units []eventstore.Unit, works []*Work) ([]eventstore.Outcome, error) {
 	if len(units) == 0 {
 		return nil, nil
 	}
@@ -180,11 +181,12 @@ func (r *Reactor) append(ctx context.Context, units []eventstore.Unit) ([]events
 		r.addPublished(published...)
 		return nil, err
 	}
-	for _, events := range result.Events {
-		for _, e := range events {
-			r.metrics.appended.WithLabelValues(e.Type).Inc()
+	for i, events := range result.Events {
+		if result.Outcomes[i] == eventstore.Stored {
+			tellSpans(units[i], events)
 		}
 	}
+	r.metrics.stored(result.Events, works)
 	if len(result.Doorbells) > 0 {
 		r.background.Go(func() { r.tell(context.WithoutCancel(ctx), result.Outbox, result.Doorbells) })
 	}
@@ -230,7 +232,7 @@ func (r *Reactor) putOff(ctx context.Context, works []*Work) error {
 
 // note logs why a work is put off, and marks its entity stuck where only a better program can help.
 func (r *Reactor) note(ctx context.Context, w *Work) {
-	r.deps.Log.Warn().Err(w.err).Stringer("entity_id", w.Entity).Msg("put off")
+	r.deps.Log.Warn().Err(w.err).Stringer("entity_id", w.Entity).Str("trace_id", w.trace()).Msg("put off")
 	if errors.Is(w.err, errPanic) || errors.Is(w.err, errFold) || errors.Is(w.err, errUnstorable) {
 		if err := r.deps.Store.MarkStuck(ctx, r.spec.Service, w.Entity, w.err.Error()); err != nil {
 			r.deps.Log.Warn().Err(err).Msg("not marked stuck")

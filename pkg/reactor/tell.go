@@ -12,6 +12,7 @@ import (
 
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/eventstore"
+	"github.com/orderflow/orderflow/pkg/tracing"
 
 	envelopev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/envelope/v1"
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
@@ -34,11 +35,14 @@ func (r *Reactor) tell(ctx context.Context, row eventstore.OutboxID, bells []*en
 func (r *Reactor) publish(ctx context.Context, bells []*envelopev1.Doorbell) error {
 	messages := make([]*nats.Msg, len(bells))
 	for i, b := range bells {
+		from := tracing.From(ctx, tracing.Restored(b.GetTrace()))
+		b.Trace = nil // the header says it
 		data, err := proto.Marshal(b)
 		if err != nil {
 			return fmt.Errorf("ring: %w", err)
 		}
 		messages[i] = &nats.Msg{Subject: bus.EventSubject(b), Data: data}
+		tracing.Put(from, messages[i])
 	}
 	return r.deps.Bus.All(ctx, messages)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/orderflow/orderflow/pkg/tracing"
 	"github.com/orderflow/orderflow/pkg/web"
 	"github.com/orderflow/orderflow/services/ingress/amazon"
 	"github.com/orderflow/orderflow/services/ingress/source"
@@ -93,6 +94,7 @@ func TestAmazonAtTheDoor(t *testing.T) {
 			store.client.Transport = remote
 			var kept published
 			h := &handler{
+				tracer:   tracing.Or(nil),
 				accounts: all, config: config(), publish: &kept, most: 8 << 20, metrics: newMetrics(prometheus.NewRegistry()), certificates: store, log: zerolog.Nop(), clock: clock,
 			}
 			e := web.New(h.log)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/orderflow/orderflow/pkg/tracing"
 	"github.com/orderflow/orderflow/pkg/web"
 	"github.com/orderflow/orderflow/services/ingress/source"
 
@@ -71,6 +72,7 @@ func TestCarriersAtTheDoor(t *testing.T) {
 	var kept published
 	var log bytes.Buffer
 	h := &handler{
+		tracer:   tracing.Or(nil),
 		accounts: accounts, config: c, publish: &kept, most: 8 << 20, metrics: newMetrics(prometheus.NewRegistry()),
 		log: zerolog.New(&log).Level(zerolog.DebugLevel), clock: time.Now,
 	}

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/pkg/tracing"
 	"github.com/orderflow/orderflow/pkg/web"
 	"github.com/orderflow/orderflow/services/ingress/source"
 
@@ -87,6 +88,7 @@ func FuzzRequest(f *testing.F) {
 	moment := time.Unix(1772366400, 0)
 	var kept published
 	h := &handler{
+		tracer:   tracing.Or(nil),
 		accounts: all, config: c, publish: &kept, most: 8 << 20, metrics: newMetrics(prometheus.NewRegistry()), log: zerolog.Nop(), clock: func() time.Time { return moment },
 	}
 	e := web.New(h.log)

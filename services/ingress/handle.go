@@ -12,9 +12,12 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/pkg/tracing"
 	"github.com/orderflow/orderflow/pkg/web"
 	"github.com/orderflow/orderflow/services/ingress/source"
 
@@ -42,6 +45,7 @@ type handler struct {
 	room      room
 	samples   sampler
 	log       zerolog.Logger
+	tracer    trace.Tracer
 	clock     func() time.Time
 }
 
@@ -105,7 +109,7 @@ func (h *handler) outcome(c echo.Context) (string, error) {
 		h.turned(a, string(refused.Code), unverified(r, refused))
 		return string(refused.Code), web.Fail(http.StatusUnauthorized, "not_verified", "The delivery could not be verified.")
 	}
-	return h.keep(ctx, c, a, r)
+	return h.keep(ctx, c, a, r, began)
 }
 
 // patience is how long the account's sender waits for an answer.
@@ -216,13 +220,20 @@ func verify(a account, r source.Request) (refused *source.Refused) {
 	return refused
 }
 
-// keep publishes what a verified request says. An answer that comes too late is none, so it is asked for again.
-func (h *handler) keep(ctx context.Context, c echo.Context, a account, r source.Request) (string, error) {
+// keep publishes what a verified request says. An answer that comes too late is none, so it is asked for again. The span
+// begins with the request, in the trace that has the delivery's id: one that was not verified has none.
+func (h *handler) keep(ctx context.Context, c echo.Context, a account, r source.Request, began time.Time) (outcome string, err error) {
 	reading, failure := Read(a.source, r, a.Account)
 	if failure != nil {
 		h.log.Error().Err(failure).Str("source", a.source.Name()).Msg("delivery not read")
 	}
 	d, id := NewDelivery(a.source, r, a.Account, reading)
+	ctx, span := h.tracer.Start(tracing.In(ctx, ident.Trace(id)), "webhook "+a.source.Name(), trace.WithTimestamp(began),
+		trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attribute.String("orderflow.account", a.Name)))
+	defer func() {
+		span.SetAttributes(attribute.String("orderflow.outcome", outcome))
+		span.End()
+	}()
 	data, err := encode(d, h.most)
 	if err != nil {
 		return unavailable, err
@@ -247,7 +258,7 @@ func (h *handler) kept(a account, d *intakev1.Delivery, id ident.Delivery, again
 		return duplicate
 	case q != nil:
 		h.metrics.quarantined.WithLabelValues(a.source.Name(), q.GetReason()).Inc()
-		h.log.Warn().Str("source", a.source.Name()).Str("account", a.Name).Str("topic", topicOf(d)).Str("delivery", id.String()).
+		h.log.Warn().Str("source", a.source.Name()).Str("account", a.Name).Str("topic", topicOf(d)).Str("delivery", id.String()).Stringer("trace_id", ident.Trace(id)).
 			Str("reason", q.GetReason()).Str("detail", q.GetDetail()).Int("facts", len(d.GetFacts())).Msg("delivery quarantined")
 		return quarantined
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/host"
+	"github.com/orderflow/orderflow/pkg/tracing"
 	"github.com/orderflow/orderflow/pkg/web"
 )
 
@@ -59,7 +60,7 @@ func start(ctx context.Context, config *Config, d host.Deps) ([]host.Task, error
 	}
 	gatherer := bus.NewGatherer(publisher)
 	h := &handler{
-		accounts: all, config: config, publish: gatherer, most: most, metrics: newMetrics(d.Registry), log: d.Log, clock: d.Clock,
+		accounts: all, config: config, publish: gatherer, most: most, metrics: newMetrics(d.Registry), log: d.Log, clock: d.Clock, tracer: tracing.Or(d.Tracer),
 		certificates: newCertificates(nil, d.Clock), proxies: proxies, addresses: newRates(config.AddressRate),
 		room: room{most: config.Bodies},
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/orderflow/orderflow/pkg/tracing"
 	"github.com/orderflow/orderflow/pkg/web"
 	"github.com/orderflow/orderflow/services/ingress/source"
 )
@@ -31,6 +32,7 @@ func TestAPortalSignsWithAKeyThatWeDoNotHave(t *testing.T) {
 	require.NoError(t, err)
 	var kept published
 	h := &handler{
+		tracer:   tracing.Or(nil),
 		accounts: all, config: c, publish: &kept, most: 8 << 20, metrics: newMetrics(prometheus.NewRegistry()), log: zerolog.Nop(), clock: time.Now,
 	}
 	e := web.New(h.log)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/pkg/tracing"
 	"github.com/orderflow/orderflow/pkg/web"
 	"github.com/orderflow/orderflow/services/ingress/source"
 
@@ -443,6 +444,7 @@ func bare(t *testing.T, s source.Source, p publisher) *handler {
 	c := config()
 	a := account{source: s, Account: source.Account{Name: defaultAccount, Secrets: []string{checkoutSecret}, Mode: source.Live}}
 	return &handler{
+		tracer:   tracing.Or(nil),
 		accounts: accounts{"checkout": {defaultAccount: a}}, config: c, publish: p, most: 1 << 20, metrics: newMetrics(prometheus.NewRegistry()),
 		log: zerolog.Nop(), clock: time.Now,
 	}

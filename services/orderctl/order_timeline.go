@@ -33,6 +33,7 @@ type eventView struct {
 	OccurredAt time.Time `json:"occurred_at"`
 	Cause      string    `json:"cause_id"`
 	ID         string    `json:"event_id"`
+	Trace      string    `json:"trace_id,omitempty"`
 	Data       any       `json:"data"`
 }
 
@@ -89,7 +90,7 @@ func eventsOf(events []event.Recorded, clock string) ([]eventView, error) {
 	for _, e := range ordered(events, clock) {
 		v := eventView{
 			Category: string(e.Category), Version: e.Version, Type: e.Type, RecordedAt: e.RecordedAt, OccurredAt: e.OccurredAt,
-			Cause: e.Cause.String(), ID: e.ID.String(),
+			Cause: e.Cause.String(), ID: e.ID.String(), Trace: traceOf(e),
 		}
 		if e.Message != nil {
 			data, err := contentOf(e)
@@ -101,6 +102,14 @@ func eventsOf(events []event.Recorded, clock string) ([]eventView, error) {
 		views = append(views, v)
 	}
 	return views, nil
+}
+
+// traceOf is an event's trace as tracing tools write it; empty if it has none.
+func traceOf(e event.Recorded) string {
+	if e.Trace.IsZero() {
+		return ""
+	}
+	return e.Trace.String()
 }
 
 // contentOf is an event's message as JSON, without its seal.

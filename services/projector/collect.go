@@ -8,12 +8,15 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/pkg/tracing"
 
 	envelopev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/envelope/v1"
 )
@@ -40,6 +43,7 @@ type bell struct {
 	entity ident.Entity
 	family *family
 	at     time.Time
+	from   trace.SpanContext
 	over   func() // nil, or called when it was answered or is given up
 }
 
@@ -58,12 +62,13 @@ type collector struct {
 	inbox   chan *bell
 	rung    *rung
 	metrics *metrics
+	tracer  trace.Tracer
 }
 
 func newCollector(d host.Deps) *collector {
 	c := &collector{
 		projection: &projection{pool: d.Pool, store: d.Store, vault: d.Vault, log: d.Log, memory: newMemory()},
-		js:         d.JS, clock: d.Clock, log: d.Log, inbox: make(chan *bell, batchMost), rung: newRung(d.Clock),
+		js:         d.JS, clock: d.Clock, log: d.Log, tracer: tracing.Or(d.Tracer), inbox: make(chan *bell, batchMost), rung: newRung(d.Clock),
 	}
 	c.metrics = newMetrics(d.Registry, c.rung.lag)
 	return c
@@ -104,6 +109,7 @@ func (c *collector) receive(ctx context.Context, m jetstream.Msg) {
 	}
 	c.offer(ctx, &bell{
 		msg: m, entity: ident.Entity(d.GetEntityId()), family: familyFor(event.Category(d.GetCategory())), at: d.GetRecordedAt().AsTime(),
+		from: tracing.Get(m.Headers()),
 	})
 }
 
@@ -133,6 +139,7 @@ func (c *collector) handle(ctx context.Context, stop <-chan struct{}, batch []*b
 			c.rung.done(b)
 		}
 	}()
+	began := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := c.projectAll(ctx, batch)
 		if err == nil {
@@ -150,7 +157,18 @@ func (c *collector) handle(ctx context.Context, stop <-chan struct{}, batch []*b
 	}
 	for _, b := range batch {
 		b.ack()
+		c.trace(ctx, b, began)
 	}
+}
+
+// trace says that a row shows what a bell told of. It is written when that is so: what a bell waits for is the batch.
+func (c *collector) trace(ctx context.Context, b *bell, began time.Time) {
+	if !b.from.IsSampled() {
+		return
+	}
+	_, span := c.tracer.Start(tracing.From(ctx, b.from), service+" project", trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(attribute.String("orderflow.entity.id", b.entity.String())))
+	span.End()
 }
 
 // projectAll projects the entities of a batch, each once however many bells rang for it.

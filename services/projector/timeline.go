@@ -25,7 +25,15 @@ var timeline = children("order_timeline", "order_id", orderOf, func(f *facts) []
 	one("recorded_at", instant, func(h happening) any { return h.RecordedAt }),
 	one("cause_id", id, func(h happening) any { return uuid.UUID(h.Cause) }),
 	one("event_id", id, func(h happening) any { return uuid.UUID(h.ID) }),
+	one("trace_id", text, func(h happening) any { return traceOf(h.Recorded) }),
 )
+
+func traceOf(e event.Recorded) any {
+	if e.Trace.IsZero() {
+		return nil
+	}
+	return e.Trace.String()
+}
 
 // happening is an event with what is said of it.
 type happening struct {

@@ -36,7 +36,10 @@ type Doorbell struct {
 	// When it was recorded; for latency, never for decisions.
 	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
 	// Event id of the first event of that type in the append.
-	EventId       []byte `protobuf:"bytes,7,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	EventId []byte `protobuf:"bytes,7,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// The span in which the event was decided: 16 bytes of the trace's id, 8 of the span's, 1 of flags, as W3C Trace Context
+	// has them. Only in an outbox; a message has it in its header traceparent.
+	Trace         []byte `protobuf:"bytes,8,opt,name=trace,proto3" json:"trace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -116,6 +119,13 @@ func (x *Doorbell) GetRecordedAt() *timestamppb.Timestamp {
 func (x *Doorbell) GetEventId() []byte {
 	if x != nil {
 		return x.EventId
+	}
+	return nil
+}
+
+func (x *Doorbell) GetTrace() []byte {
+	if x != nil {
+		return x.Trace
 	}
 	return nil
 }
@@ -388,7 +398,7 @@ var File_orderflow_envelope_v1_envelope_proto protoreflect.FileDescriptor
 
 const file_orderflow_envelope_v1_envelope_proto_rawDesc = "" +
 	"\n" +
-	"$orderflow/envelope/v1/envelope.proto\x12\x15orderflow.envelope.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x01\n" +
+	"$orderflow/envelope/v1/envelope.proto\x12\x15orderflow.envelope.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x02\n" +
 	"\bDoorbell\x12\x1b\n" +
 	"\tentity_id\x18\x01 \x01(\fR\bentityId\x12\x1a\n" +
 	"\bcategory\x18\x02 \x01(\tR\bcategory\x12!\n" +
@@ -398,7 +408,8 @@ const file_orderflow_envelope_v1_envelope_proto_rawDesc = "" +
 	"\x04type\x18\x05 \x01(\tR\x04type\x12;\n" +
 	"\vrecorded_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"recordedAt\x12\x19\n" +
-	"\bevent_id\x18\a \x01(\fR\aeventId\"I\n" +
+	"\bevent_id\x18\a \x01(\fR\aeventId\x12\x14\n" +
+	"\x05trace\x18\b \x01(\fR\x05trace\"I\n" +
 	"\bAppended\x12=\n" +
 	"\tdoorbells\x18\x01 \x03(\v2\x1f.orderflow.envelope.v1.DoorbellR\tdoorbells\"\xb2\x02\n" +
 	"\x05Event\x12\x19\n" +
