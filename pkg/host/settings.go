@@ -15,9 +15,10 @@ import (
 
 // Settings are what every process has.
 type Settings struct {
-	DatabaseURL  string        `env:"DATABASE_URL" desc:"Where Postgres is: postgres://user:password@host:5432/database. Every service but ingress and sandbox needs it."`
-	DatabaseSize int32         `env:"DATABASE_POOL_SIZE" envDefault:"6" desc:"Connections to Postgres, for each service."`
-	NATSURL      string        `env:"NATS_URL" desc:"Where NATS is: nats://host:4222, several separated by commas. Every service but sandbox needs it."`
+	DatabaseURL  string `env:"DATABASE_URL" secret:"true" desc:"Where Postgres is: postgres://user:password@host:5432/database?sslmode=verify-full&sslrootcert=FILE, with sslcert=FILE&sslkey=FILE if it asks for a certificate. Another machine is never spoken to in clear unless it says sslmode=disable. Every service but ingress and sandbox needs it."`
+	DatabaseSize int32  `env:"DATABASE_POOL_SIZE" envDefault:"6" desc:"Connections to Postgres, for each service."`
+	NATSURL      string `env:"NATS_URL" secret:"true" desc:"Where NATS is: tls://user:password@host:4222, several separated by commas; nats:// only for this machine. Every service but sandbox needs it."`
+	NATSAccess
 	MasterKey    string        `env:"MASTER_KEY" secret:"true" desc:"Wraps the keys of personal data: base64 of 32 bytes (openssl rand -base64 32). Several, separated by commas, while it is changed: the first one wraps."`
 	AdminListen  string        `env:"ADMIN_LISTEN" envDefault:"127.0.0.1:9090" desc:"Address of /healthz, /readyz and /metrics."`
 	LogLevel     string        `env:"LOG_LEVEL" envDefault:"info" desc:"debug, info, warn or error."`
@@ -37,14 +38,13 @@ func load(environ map[string]string, services []Service) (Settings, error) {
 		}
 	}
 	for _, service := range services {
-		if service.Database && s.DatabaseURL == "" {
-			errs = append(errs, fmt.Errorf("DATABASE_URL is not set: %s needs it", service.Name))
-		}
-		if service.Broker && s.NATSURL == "" {
-			errs = append(errs, fmt.Errorf("NATS_URL is not set: %s needs it", service.Name))
-		}
-		if service.Database && s.MasterKey == "" {
-			errs = append(errs, fmt.Errorf("MASTER_KEY is not set: %s needs it", service.Name))
+		for _, need := range []struct {
+			name   string
+			needed bool
+		}{{"DATABASE_URL", service.Database}, {"NATS_URL", service.Broker}, {"MASTER_KEY", service.Database}} {
+			if need.needed && environ[need.name] == "" && environ[need.name+FileEnding] == "" {
+				errs = append(errs, fmt.Errorf("%s is not set: %s needs it", need.name, service.Name))
+			}
 		}
 	}
 	if s.MasterKey != "" {
@@ -88,19 +88,20 @@ type EnvironChecker interface {
 func Read(environ map[string]string, config any) error { return read(environ, config) }
 
 func read(environ map[string]string, config any) error {
-	err := env.ParseWithOptions(config, env.Options{Environment: present(environ)})
+	held, missing := withFiles(environ, config)
+	err := env.ParseWithOptions(config, env.Options{Environment: present(held)})
 	var all env.AggregateError
 	if errors.As(err, &all) {
 		lines := make([]string, len(all.Errors))
 		for i, e := range all.Errors {
 			lines[i] = words(e, config)
 		}
-		return errors.New(strings.Join(lines, "\n"))
+		return errors.Join(missing, errors.New(strings.Join(lines, "\n")))
 	}
 	if err != nil {
 		return err
 	}
-	var errs []error
+	errs := []error{missing}
 	if c, ok := config.(Checker); ok {
 		errs = append(errs, c.Check())
 	}
@@ -166,6 +167,9 @@ func describe(config any, service string) []Setting {
 	t := reflect.TypeOf(config).Elem()
 	for f := range fields(t) {
 		s := Setting{Name: name(f), Default: f.Tag.Get("envDefault"), About: f.Tag.Get("desc")}
+		if secret(f) {
+			s.About += " Or " + s.Name + FileEnding + "."
+		}
 		if service != "" {
 			s.Services = []string{service}
 		}

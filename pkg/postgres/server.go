@@ -109,7 +109,11 @@ func (s *Server) await(ctx context.Context) error {
 // URL is how to connect to one of its databases.
 func (s *Server) URL(database string) string {
 	u := url.URL{Scheme: "postgres", User: url.User(superuser), Path: "/" + database}
-	u.RawQuery = url.Values{"host": {s.socket}}.Encode()
+	query := url.Values{"host": {s.socket}}
+	if port := s.options.Settings["port"]; port != "" {
+		query.Set("port", port) // it is part of the socket's name
+	}
+	u.RawQuery = query.Encode()
 	return u.String()
 }
 

@@ -4,19 +4,17 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/services/ingress/source"
 )
 
-// fileEnding is what a setting's name ends in that names a file with the secrets instead of holding them.
-const fileEnding = "_FILE"
+// WatchesFiles says that files of secrets are read here, and again while the ingress runs.
+func (*Config) WatchesFiles() {}
 
 // credential is where the secrets of an account stand.
 type credential struct {
@@ -29,7 +27,7 @@ type credential struct {
 // told is the setting that is wrong if the secrets are.
 func (c credential) told() string {
 	if c.file != nil {
-		return c.setting + fileEnding
+		return c.setting + host.FileEnding
 	}
 	return c.setting
 }
@@ -42,7 +40,7 @@ func credentials(s source.Source, own []string, environ map[string]string) ([]cr
 	var errs []error
 	add := func(c credential) {
 		if slices.ContainsFunc(all, func(other credential) bool { return other.setting == c.setting }) {
-			errs = append(errs, fmt.Errorf("the secrets of %s/%s are set twice: %s or %s%s, not both", s.Name(), c.account, c.setting, c.setting, fileEnding))
+			errs = append(errs, fmt.Errorf("the secrets of %s/%s are set twice: %s or %s%s, not both", s.Name(), c.account, c.setting, c.setting, host.FileEnding))
 			return
 		}
 		all = append(all, c)
@@ -52,7 +50,7 @@ func credentials(s source.Source, own []string, environ map[string]string) ([]cr
 	}
 	for _, ending := range accountsIn(environ, setting+"_") {
 		value := environ[setting+"_"+ending]
-		switch base, isFile := strings.CutSuffix("_"+ending, fileEnding); {
+		switch base, isFile := strings.CutSuffix("_"+ending, host.FileEnding); {
 		case !isFile:
 			add(credential{account: strings.ToLower(ending), setting: setting + "_" + ending, secrets: strings.Split(value, ",")})
 		case base == "":
@@ -80,48 +78,10 @@ type secretFile struct {
 	hash    [sha256.Size]byte
 }
 
-// largestFile is more than any number of secrets that are active at once.
-const largestFile = 64 << 10
-
-var errLargeFile = errors.New("it is larger than 64 KiB")
-
-// lines are the secrets in the file as it is now, with its hash. No error repeats any of it.
+// lines are the secrets in the file as it is now, with their hash. No error repeats any of it.
 func (f *secretFile) lines() ([]string, [sha256.Size]byte, error) {
-	var none [sha256.Size]byte
-	if f.path == "" {
-		return nil, none, errors.New("it names no file")
-	}
-	file, err := os.Open(f.path)
-	if err != nil {
-		return nil, none, cause(err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, largestFile+1))
-	switch {
-	case err != nil:
-		return nil, none, cause(err)
-	case len(data) > largestFile:
-		return nil, none, errLargeFile
-	}
-	var secrets []string
-	for line := range strings.Lines(string(data)) {
-		if line = strings.TrimSpace(line); line != "" {
-			secrets = append(secrets, line)
-		}
-	}
-	if len(secrets) == 0 {
-		return nil, none, errors.New("the file holds no secret")
-	}
-	return secrets, sha256.Sum256(data), nil
-}
-
-// cause is why a file cannot be read, without its path: the setting says it.
-func cause(err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		return fmt.Errorf("the file cannot be read: %w", at.Err)
-	}
-	return err
+	secrets, err := host.SecretLines(f.path)
+	return secrets, sha256.Sum256([]byte(strings.Join(secrets, "\n"))), err
 }
 
 // load reads the file and makes its secrets those that count, all at once. What cannot be used leaves the ones before.

@@ -127,7 +127,7 @@ func openBench(ctx context.Context, ground *local.Ground) (*benchSystem, error) 
 		pool.Close()
 		return nil, err
 	}
-	run := Running{IngressURL: ground.URL("ingress"), MailboxURL: ground.URL("sandbox"), DatabaseURL: ground.DatabaseURL, NATSURL: ground.NATSURL}
+	run := Running{IngressURL: ground.URL("ingress"), MailboxURL: ground.URL("sandbox"), DatabaseURL: ground.DatabaseURL, NATSURL: ground.NATSURL, NATS: ground.NATSAccess}
 	return &benchSystem{ground, run, pool, eventstore.New(pool, vault), vault}, nil
 }
 

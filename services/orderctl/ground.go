@@ -40,7 +40,7 @@ func streamsOn(g *local.Ground) bus.StreamOptions {
 }
 
 func withBroker(ctx context.Context, g *local.Ground, use func(jetstream.JetStream) error) error {
-	return broker(ctx, Running{NATSURL: g.NATSURL}, func(_ context.Context, js jetstream.JetStream) error { return use(js) })
+	return broker(ctx, Running{NATSURL: g.NATSURL, NATS: g.NATSAccess}, func(_ context.Context, js jetstream.JetStream) error { return use(js) })
 }
 
 // sandboxStock is what a sandbox has on its shelves from its first start on, so that a first order ships.
@@ -75,5 +75,5 @@ func skusOf(stock map[string]int64) []ident.Entity {
 
 // fillShelves sets what is on hand and returns when inventory has taken it.
 func fillShelves(ctx context.Context, g *local.Ground, stock map[string]int64) error {
-	return shelve(ctx, Running{DatabaseURL: g.DatabaseURL, NATSURL: g.NATSURL}, stock)
+	return shelve(ctx, Running{DatabaseURL: g.DatabaseURL, NATSURL: g.NATSURL, NATS: g.NATSAccess}, stock)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/services/ingress"
 	"github.com/orderflow/orderflow/services/orderctl/load"
 )
@@ -188,7 +189,11 @@ func loadSecret(t load.Target, run Running) (string, error) {
 	if t.Account != "" {
 		setting += "_" + strings.ToUpper(t.Account)
 	}
-	secrets := split(os.Getenv(setting))
+	held, err := host.Secret(host.Environ(), setting)
+	if err != nil {
+		return "", err
+	}
+	secrets := split(held)
 	if len(secrets) == 0 && t.Account == "" {
 		secrets = split(run.Secrets[t.Source])
 	}

@@ -35,6 +35,8 @@ type Running struct {
 	DatabaseURL string `json:"database_url"`
 	NATSURL     string `json:"nats_url"`
 	PID         int    `json:"pid"`
+	// NATS is how the broker is spoken to, beside its address.
+	NATS host.NATSAccess `json:"nats,omitzero"`
 	// Secrets are the webhook secrets of the sandbox, by source; only under --sandbox, where they protect nothing.
 	Secrets map[string]string `json:"secrets,omitempty"`
 	// Deadlines are the settings that say how long somebody may take, as they are in force.
@@ -56,7 +58,15 @@ func where(c *cobra.Command) (run Running, masterKey string, err error) {
 	if err != nil {
 		return run, "", err
 	}
-	run.DatabaseURL, run.NATSURL, masterKey = os.Getenv("DATABASE_URL"), os.Getenv("NATS_URL"), os.Getenv("MASTER_KEY")
+	environ := host.Environ()
+	for name, to := range map[string]*string{"DATABASE_URL": &run.DatabaseURL, "NATS_URL": &run.NATSURL, "MASTER_KEY": &masterKey} {
+		if *to, err = host.Secret(environ, name); err != nil {
+			return run, "", err
+		}
+	}
+	if err := host.Read(environ, &run.NATS); err != nil {
+		return run, "", err
+	}
 	if (run.DatabaseURL != "" || run.NATSURL != "") && !c.Flags().Changed(flagData) {
 		return run, masterKey, nil
 	}
@@ -135,7 +145,7 @@ func broker(ctx context.Context, run Running, use func(context.Context, jetstrea
 	if run.NATSURL == "" {
 		return errNoBroker
 	}
-	conn, err := host.OpenNATS(run.NATSURL, "orderctl", nats.MaxReconnects(3))
+	conn, err := host.OpenNATS(run.NATSURL, run.NATS, "orderctl", nats.MaxReconnects(3))
 	if err != nil {
 		return err
 	}

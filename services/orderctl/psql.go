@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -37,6 +39,9 @@ runs a query without it.`,
 
 var errNoPsql = errors.New("no psql was found; install it (Debian, Ubuntu: apt-get install postgresql-client; macOS: brew install libpq), " +
 	`or ask without it: orderctl sql "SELECT …"`)
+
+// errAddress says nothing of what stands there: a password may.
+var errAddress = errors.New("DATABASE_URL cannot be read: it looks like postgres://user:password@host:5432/database")
 
 // psqlFolders are where a client is when it is not on PATH. A folder with a client alone is no server, and so not among
 // those in which the private Postgres looks; and looking must not fetch one, which would come without psql.
@@ -68,7 +73,10 @@ func findPsql() (string, error) {
 
 // runPsql gives psql the terminal until it ends. Ctrl-C is psql's: it ends a query there, not this program.
 func runPsql(c *cobra.Command, program, database string, args []string) error {
-	address, password := withoutPassword(database)
+	address, password, err := withoutPassword(database)
+	if err != nil {
+		return err
+	}
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
 	defer signal.Stop(interrupts)
@@ -77,7 +85,7 @@ func runPsql(c *cobra.Command, program, database string, args []string) error {
 	if password != "" {
 		psql.Env = append(psql.Env, "PGPASSWORD="+password)
 	}
-	err := psql.Run()
+	err = psql.Run()
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
 		return exitStatus{code: 1} // psql has said why
@@ -86,12 +94,35 @@ func runPsql(c *cobra.Command, program, database string, args []string) error {
 }
 
 // withoutPassword takes the password out of an address, since arguments can be seen by everybody on the machine.
-func withoutPassword(database string) (address, password string) {
-	u, err := url.Parse(database)
-	if err != nil || u.User == nil {
-		return database, ""
+func withoutPassword(database string) (address, password string, err error) {
+	if !strings.HasPrefix(database, "postgres://") && !strings.HasPrefix(database, "postgresql://") {
+		address, password = withoutWord(database)
+		return address, password, nil
 	}
-	password, _ = u.User.Password()
-	u.User = url.User(u.User.Username())
-	return u.String(), password
+	u, err := url.Parse(database)
+	if err != nil {
+		return "", "", errAddress
+	}
+	if u.User != nil {
+		password, _ = u.User.Password()
+		u.User = url.User(u.User.Username())
+	}
+	if query := u.Query(); query.Has("password") {
+		password = query.Get("password")
+		query.Del("password")
+		u.RawQuery = query.Encode()
+	}
+	return u.String(), password, nil
 }
+
+// passwordWord is the password in an address of words: host=db password='it\'s'.
+var passwordWord = regexp.MustCompile(`(^|\s)password\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s\\]|\\.)*))`)
+
+func withoutWord(database string) (address, password string) {
+	if found := passwordWord.FindStringSubmatch(database); found != nil {
+		password = escaped.ReplaceAllString(found[2]+found[3], "$1")
+	}
+	return strings.TrimSpace(passwordWord.ReplaceAllString(database, "")), password
+}
+
+var escaped = regexp.MustCompile(`\\(.)`)

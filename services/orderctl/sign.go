@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/services/ingress/source"
 )
 
@@ -156,14 +157,11 @@ func secretsFor(c *cobra.Command, s source.Source, account string, given []strin
 		return nil, err
 	}
 	if len(secrets) == 0 {
-		secrets = split(os.Getenv(setting))
-	}
-	if name := os.Getenv(setting + "_FILE"); len(secrets) == 0 && name != "" { // one a line, as the ingress reads it
-		whole, err := fromFiles([]string{"@" + name})
+		held, err := host.Secret(host.Environ(), setting)
 		if err != nil {
 			return nil, err
 		}
-		secrets = split(strings.ReplaceAll(whole[0], "\n", ","))
+		secrets = split(held)
 	}
 	if len(secrets) == 0 {
 		dir, err := c.Flags().GetString(flagData)

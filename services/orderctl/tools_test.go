@@ -19,6 +19,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/eventstore"
 	"github.com/orderflow/orderflow/pkg/host"
+	"github.com/orderflow/orderflow/pkg/testkit"
 )
 
 func TestSQLReadsAndOnlyReads(t *testing.T) {
@@ -186,12 +187,38 @@ func TestPsqlIsFoundAndGetsTheDatabase(t *testing.T) {
 
 func TestThePasswordIsNoArgument(t *testing.T) {
 	t.Parallel()
-	address, password := withoutPassword("postgres://orderflow:not-so-secret@db:5432/orderflow?sslmode=disable")
-	assert.Equal(t, "postgres://orderflow@db:5432/orderflow?sslmode=disable", address)
-	assert.Equal(t, "not-so-secret", password)
-	address, password = withoutPassword("host=/tmp dbname=orderflow")
-	assert.Equal(t, "host=/tmp dbname=orderflow", address)
-	assert.Empty(t, password)
+	for database, want := range map[string][2]string{
+		"postgres://orderflow:not-so-secret@db:5432/orderflow?sslmode=disable": {"postgres://orderflow@db:5432/orderflow?sslmode=disable", "not-so-secret"},
+		"postgresql://db/orderflow?password=not-so-secret&user=orderflow":      {"postgresql://db/orderflow?user=orderflow", "not-so-secret"},
+		"host=/tmp dbname=orderflow":                                           {"host=/tmp dbname=orderflow", ""},
+		"host=db password=not-so-secret dbname=orderflow":                      {"host=db dbname=orderflow", "not-so-secret"},
+		`password = 'it\'s \\ secret' host=db`:                                 {"host=db", `it's \ secret`},
+		`host=db passfile=/x password=a\ b`:                                    {"host=db passfile=/x", "a b"},
+	} {
+		address, password, err := withoutPassword(database)
+		require.NoError(t, err)
+		assert.Equal(t, want, [2]string{address, password}, database)
+	}
+	_, _, err := withoutPassword("postgres://orderflow:not-so-secret@db:port/orderflow")
+	require.ErrorContains(t, err, "DATABASE_URL cannot be read")
+	assert.NotContains(t, err.Error(), "secret")
+}
+
+// Nothing runs beside it: the environment is the process's.
+func TestWhereEverythingIsMayStandInFiles(t *testing.T) {
+	t.Setenv("DATABASE_URL_FILE", written(t, testkit.DSN(t)+"\n"))
+	assert.Equal(t, "7", strings.Fields(call(t.Context(), "", "sql", "SELECT 3 + 4 AS sum").out)[1])
+	t.Setenv("DATABASE_URL", "postgres:///x")
+	assert.Contains(t, call(t.Context(), "", "sql", "SELECT 1").said, "DATABASE_URL and DATABASE_URL_FILE are both set")
+	t.Setenv("DATABASE_URL", "")
+	t.Setenv("NATS_URL", "nats://orderctl:not-so-secret@nats.example")
+	r := call(t.Context(), "", "provision")
+	assert.Contains(t, r.said, "NATS_URL would send passwords to nats.example in clear")
+	assert.NotContains(t, r.said, "not-so-secret")
+	t.Setenv("NATS_CA_FILE", filepath.Join(t.TempDir(), "gone"))
+	assert.Contains(t, call(t.Context(), "", "provision").said, "gone: no such file")
+	t.Setenv("NATS_CERT_FILE", "half")
+	assert.Contains(t, call(t.Context(), "", "provision").said, "NATS_CERT_FILE and NATS_KEY_FILE belong together")
 }
 
 func TestVersionIsTold(t *testing.T) {

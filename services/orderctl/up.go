@@ -157,7 +157,7 @@ func (f *upFlags) services() []host.Service {
 
 func (f *upFlags) whenReady(ctx context.Context, ground *local.Ground, out io.Writer) error {
 	run := Running{
-		IngressURL: ground.URL("ingress"), AdminURL: ground.URL("admin"), DatabaseURL: ground.DatabaseURL, NATSURL: ground.NATSURL,
+		IngressURL: ground.URL("ingress"), AdminURL: ground.URL("admin"), DatabaseURL: ground.DatabaseURL, NATSURL: ground.NATSURL, NATS: ground.NATSAccess,
 		PID: os.Getpid(), Secrets: ground.Secrets(), Deadlines: deadlinesIn(ground.HostOptions().Environ), Reading: ingress.ReadingSettings(ground.HostOptions().Environ),
 	}
 	if f.Sandbox {

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/orderflow/orderflow/pkg/bus"
+	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/services/ingress"
 	"github.com/orderflow/orderflow/services/ingress/source"
@@ -207,7 +208,10 @@ func stripeError(err error) error {
 }
 
 func reconcile(c *cobra.Command, f reconciling) error {
-	key := os.Getenv("STRIPE_API_KEY")
+	key, err := host.Secret(host.Environ(), "STRIPE_API_KEY")
+	if err != nil {
+		return err
+	}
 	if key == "" {
 		return calledWrongly(c, "which account of Stripe's? Set STRIPE_API_KEY")
 	}

@@ -16,10 +16,12 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
@@ -51,6 +53,8 @@ type Ground struct {
 	// Embedded is the NATS server if it is this process's own.
 	Embedded             *embed.Server
 	DatabaseURL, NATSURL string
+	// NATSAccess is how the broker is spoken to, beside its address.
+	NATSAccess host.NATSAccess
 
 	environ   map[string]string
 	listeners map[string]net.Listener
@@ -110,7 +114,11 @@ func (g *Ground) logs(context.Context) error {
 }
 
 func (g *Ground) database(ctx context.Context) error {
-	if given := g.environ["DATABASE_URL"]; given != "" {
+	given, err := host.Secret(g.environ, "DATABASE_URL")
+	if err != nil {
+		return err
+	}
+	if given != "" {
 		g.DatabaseURL = given
 		return nil
 	}
@@ -139,10 +147,15 @@ func (g *Ground) database(ctx context.Context) error {
 }
 
 func (g *Ground) broker(context.Context) error {
-	if given := g.environ["NATS_URL"]; given != "" {
-		g.NATSURL = given
-		return nil
+	given, err := host.Secret(g.environ, "NATS_URL")
+	if err != nil {
+		return err
 	}
+	if given != "" {
+		g.NATSURL = given
+		return host.Read(g.environ, &g.NATSAccess)
+	}
+	maps.DeleteFunc(g.environ, func(name, _ string) bool { return strings.HasPrefix(name, "NATS_") }) // it is said of another one
 	passwords := map[string]string{}
 	for _, u := range bus.Users() {
 		passwords[u.Name] = rand.Text()

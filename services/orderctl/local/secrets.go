@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
+
+	"github.com/orderflow/orderflow/pkg/host"
 )
 
 // Names of files in the folder.
@@ -45,7 +47,11 @@ func (g *Ground) key(context.Context) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return usable(fmt.Errorf("read the master key: %w", err))
 	}
-	keys := list(g.environ["MASTER_KEY"])
+	given, err := host.Secret(g.environ, "MASTER_KEY")
+	if err != nil {
+		return err
+	}
+	keys := list(given)
 	for _, key := range list(string(file)) {
 		if !slices.Contains(keys, key) {
 			keys = append(keys, key)
@@ -55,6 +61,7 @@ func (g *Ground) key(context.Context) error {
 		keys = []string{base64.StdEncoding.EncodeToString(random(32))}
 	}
 	g.environ["MASTER_KEY"] = strings.Join(keys, ",")
+	delete(g.environ, "MASTER_KEY"+host.FileEnding)
 	return usable(write(path, []byte(g.environ["MASTER_KEY"])))
 }
 
@@ -117,7 +124,7 @@ func (g *Ground) outside(context.Context) error {
 		"TWILIO_ACCOUNT_SID": sandboxAccount, "TWILIO_AUTH_TOKEN": s.Twilio, "TWILIO_FROM": "+15005550006",
 		"TWILIO_API_URL": g.URL("sandbox"), "TWILIO_STATUS_URL": called + "/webhooks/twilio",
 	} {
-		if g.environ[name] == "" {
+		if g.environ[name] == "" && g.environ[name+host.FileEnding] == "" {
 			g.environ[name] = value
 		}
 	}
@@ -153,11 +160,16 @@ func (g *Ground) Secrets() map[string]string {
 	if !g.Sandbox {
 		return nil
 	}
-	secrets := map[string]string{}
+	secrets := map[string]string{"twilio": g.first("TWILIO_AUTH_TOKEN")}
 	for _, source := range []string{"stripe", "shopify", "woocommerce", "checkout", "sandbox"} {
-		first, _, _ := strings.Cut(g.environ[strings.ToUpper(source)+"_WEBHOOK_SECRET"], ",")
-		secrets[source] = first
+		secrets[source] = g.first(strings.ToUpper(source) + "_WEBHOOK_SECRET")
 	}
-	secrets["twilio"], _, _ = strings.Cut(g.environ["TWILIO_AUTH_TOKEN"], ",")
 	return secrets
+}
+
+// first is the first of the secrets of a setting. One whose file cannot be read the ingress complains about.
+func (g *Ground) first(setting string) string {
+	secrets, _ := host.Secret(g.environ, setting)
+	first, _, _ := strings.Cut(secrets, ",")
+	return first
 }
