@@ -39,7 +39,7 @@ PREFIX   := github.com/orderflow/orderflow
 MODULES  := $(patsubst %/go.mod,%,$(wildcard pkg/go.mod services/*/go.mod))
 SERVICES := $(filter-out services/orderctl,$(filter services/%,$(MODULES)))
 MAINS    := $(patsubst %/main.go,./%,$(wildcard services/*/cmd/*/main.go))
-ORDERCTL := go run ./services/orderctl/cmd/orderctl
+ORDERCTL := bin/orderctl
 
 ##@ Try it
 
@@ -47,25 +47,29 @@ ORDERCTL := go run ./services/orderctl/cmd/orderctl
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 
 .PHONY: demo
-demo: ## Run every service on this machine, send it DEMO=200 orders' worth of webhooks, show what became of them
+demo: bin/orderctl ## Run every service on this machine, send it DEMO=200 orders' worth of webhooks, show what became of them
 	@data=.orderflow/demo-$$(date +%Y%m%d-%H%M%S); mkdir -p "$$data"; \
 	echo "$(ORDERCTL) up --sandbox --demo $(DEMO) --exit --data $$data"; \
 	$(ORDERCTL) up --sandbox --demo $(DEMO) --exit --data "$$data"
 
 .PHONY: up
-up: ## Run every service on this machine until Ctrl-C; what happened is kept in DATA=.orderflow/data
+up: bin/orderctl ## Run every service on this machine until Ctrl-C; what happened is kept in DATA=.orderflow/data
 	@mkdir -p "$(DATA)"
 	$(ORDERCTL) up --sandbox --data "$(DATA)"
 
-.PHONY: bench
-bench: ## Measure it on this machine, some minutes (BENCH="--only webhooks --seconds 5"); kept in .orderflow/bench-<time>
+# Always asked for: go knows what has to be built anew.
+.PHONY: bin/orderctl
+bin/orderctl:
 	@mkdir -p bin
-	go build -o bin/orderctl ./services/orderctl/cmd/orderctl
-	bin/orderctl bench $(BENCH)
+	go build -trimpath -o bin/ ./services/orderctl/cmd/orderctl
+
+.PHONY: bench
+bench: bin/orderctl ## Measure it on this machine, some minutes (BENCH="--only webhooks --seconds 5"); kept in .orderflow/bench-<time>
+	$(ORDERCTL) bench $(BENCH)
 
 ##@ Build and test
 
@@ -176,7 +180,7 @@ tidy: ## go mod tidy in every module; siblings stay `require v0.0.0` with a `rep
 	done
 
 .PHONY: docs
-docs: ## Write the table of settings into README.md, between its markers, and the broker's users into deploy/nats
+docs: bin/orderctl ## Write the table of settings into README.md, between its markers, and the broker's users into deploy/nats
 	@$(ORDERCTL) settings --nats > deploy/nats/users.conf.new && mv deploy/nats/users.conf.new deploy/nats/users.conf
 	@table=$$(mktemp) && out=$$(mktemp) && $(MAKE) -s docs-table > "$$table" && \
 	awk -v table="$$table" "$$DOCS_AWK" README.md > "$$out" && cat "$$out" > README.md; \
@@ -190,7 +194,7 @@ docs-check: ## Fail when the table of settings in README.md is not what the code
 	status=$$?; rm -f "$$table" "$$out"; exit $$status
 
 .PHONY: docs-table
-docs-table:
+docs-table: bin/orderctl
 	@$(ORDERCTL) settings --markdown
 
 # Prints README.md with what stands between the markers replaced by the file named in `table`.
