@@ -61,6 +61,14 @@ type Scan struct {
 	revision uint32
 }
 
+// Failure is why the latest attempt failed; empty if the carrier says no more than that it did.
+func (s *Shipment) Failure() string {
+	if s.FailureCode == "failed" {
+		return ""
+	}
+	return s.FailureCode
+}
+
 func (f *Fulfillment) apply(e event.Recorded) {
 	switch m := e.Message.(type) {
 	case *fulfillmentv1.ShipmentScanned:

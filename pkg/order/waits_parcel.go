@@ -79,7 +79,7 @@ func labelWait(release *Release, sh *Shipment, p Patience, now time.Time) Wait {
 		step, then = sh.InFlightUntil, thenCarrier
 		w.What, w.Who = fmt.Sprintf("the carrier's answer, attempt %d to buy its label", sh.Attempt), "the carrier"
 	case sh.FailureCode != "":
-		w.What, w.Who = "its label, which failed: "+strings.ReplaceAll(sh.FailureCode, "_", " "), "the carrier"
+		w.What, w.Who = "its label, which failed"+because(sh.Failure()), "the carrier"
 	}
 	if !step.IsZero() && (w.Until.IsZero() || now.Before(w.Until) && step.Before(w.Until)) {
 		w.Until, w.Then = step, then
@@ -113,9 +113,9 @@ func (s *State) deliveryWait(p Patience) []Wait {
 		if f := s.Funds(); f.GivenBack() {
 			return nil
 		}
-		since, what := at((*Fulfillment).LostAt), "a decision: the carrier gave its parcel up"
+		since, what := at((*Fulfillment).LostAt), "a decision: the carrier gave its parcel up (over once its money has gone back at the payment provider)"
 		if status == StatusReturned {
-			since, what = at((*Fulfillment).ReturnedAt), "a decision: its parcel comes back"
+			since, what = at((*Fulfillment).ReturnedAt), "a decision: its parcel comes back (over once its money has gone back at the payment provider)"
 		}
 		return []Wait{{Gate: "parcel", What: what, Who: "an operator", Since: since, Until: after(since, p.Person), Then: thenShown}}
 	default: // delivered

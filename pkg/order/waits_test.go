@@ -166,3 +166,28 @@ func givenUp(s *order.State) bool {
 	}
 	return false
 }
+
+func TestAWaitSaysWhatEndsIt(t *testing.T) {
+	t.Parallel()
+	parcel := id.String() + "/1"
+	released := []proto.Message{
+		placed(50), captured(50, "pi_1"), &fraudv1.OrderScored{Verdict: fraudv1.Verdict_VERDICT_CLEAR},
+		&inventoryv1.StockAllocated{Allocations: []*inventoryv1.Allocation{{LineId: "1", Sku: "MUG", Quantity: 2}}},
+		&orderv1.FulfillmentReleased{Number: 1, Lines: []*orderv1.LineQuantity{{LineId: "1", Sku: "MUG", Quantity: 2}}},
+	}
+	fails := func(code string) proto.Message {
+		return &fulfillmentv1.LabelPurchaseFailed{ShipmentId: parcel, Code: code, RetryAt: timestamp(noon.Add(time.Hour))}
+	}
+	label := &fulfillmentv1.LabelPurchased{ShipmentId: parcel, Carrier: "sandbox", TrackingNumber: "SB1"}
+	transit := &fulfillmentv1.ShipmentScanned{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: "8", Step: intakev1.ScanStep_SCAN_STEP_IN_TRANSIT}
+	lost := &fulfillmentv1.ShipmentLost{Carrier: "sandbox", TrackingNumber: "SB1", ScanId: "9"}
+	for want, told := range map[string][]proto.Message{
+		"its label, which failed: bad address": {fails("bad_address")},
+		"its label, which failed":              {fails("failed")},
+		"a decision: the carrier gave its parcel up (over once its money has gone back at the payment provider)": {label, transit, lost},
+	} {
+		waits := fold(t, slices.Concat(released, told)...).Waits(patience, noon)
+		require.Len(t, waits, 1)
+		assert.Equal(t, want, waits[0].What)
+	}
+}

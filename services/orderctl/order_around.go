@@ -268,8 +268,8 @@ func (s *system) deadOf(ctx context.Context, id ident.Entity) ([]deadSummary, er
 func (s *system) explainUnknown(ctx context.Context, unknown unknownError) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "orderctl: %v. Tried:\n", unknown)
-	for _, name := range unknown.names.all() {
-		fmt.Fprintf(&b, "  %s\n", visible(name))
+	for _, words := range unknown.names.tried {
+		fmt.Fprintf(&b, "  %s\n", visible(words))
 	}
 	parked, err := s.parked(ctx, unknown.names.refs)
 	if err != nil {
@@ -292,7 +292,8 @@ func (s *system) explainUnknown(ctx context.Context, unknown unknownError) error
 			fmt.Fprintf(&b, "  %s: %s, since %s UTC\n", visible(strings.Join(p.Refs, ", ")), visible(p.What), clockTime(p.Since))
 		}
 	default:
-		b.WriteString("Nothing is parked under these names. 'orderctl order list' shows what there is.")
+		b.WriteString("Nothing waits under these names. 'orderctl order list' shows what there is, and\n" +
+			"'orderctl webhooks list --outcome quarantined' what came and could not be used.")
 	}
 	return exitStatus{1, strings.TrimRight(b.String(), "\n")}
 }

@@ -35,7 +35,7 @@ type found struct {
 type names struct {
 	refs []string
 	ids  []ident.Entity
-	// tried says in words what the ids were computed of.
+	// tried says all of it in words.
 	tried []string
 }
 
@@ -48,9 +48,6 @@ type unknownError struct {
 func (e unknownError) Error() string {
 	return fmt.Sprintf("no order is known as %s", visible(e.arg))
 }
-
-// all are the names that were tried, for people.
-func (n *names) all() []string { return append(slices.Clone(n.refs), n.tried...) }
 
 // find reads the one order that a person named. Nobody found is unknownError; several are listed.
 func (s *system) find(ctx context.Context, arg string) (found, error) {
@@ -137,6 +134,7 @@ func namesOf(arg string) names {
 	switch {
 	case strings.Contains(arg, ":"):
 		n.refs = append(n.refs, arg)
+		n.tried = append(n.tried, "that name itself")
 	case strings.Contains(arg, "/"):
 		shop, rest, _ := strings.Cut(arg, "/")
 		n.number(shop, defaultAccount, rest)
@@ -150,6 +148,10 @@ func namesOf(arg string) names {
 		n.refs = append(n.refs, "stripe:"+arg, "adyen:"+arg, "paypal:"+arg, "tracking:sandbox:"+arg)
 		for _, carrier := range carriers {
 			n.refs = append(n.refs, source.Parcel{Carrier: carrier, Number: source.TrackingNumber(arg)}.Reference())
+		}
+		n.tried = []string{
+			"the number of an order, or the shop's own id of it, at " + strings.Join(sources, ", "),
+			"a payment at stripe, adyen, paypal", "a tracking number of sandbox, " + strings.Join(carriers, ", "), "any other name that ends with it",
 		}
 	}
 	return n
@@ -167,7 +169,7 @@ func (n *names) number(shop, account, number string) {
 		n.refs = append(n.refs, "number:"+shop+":"+account+":"+spelling)
 	}
 	n.ids = append(n.ids, ident.Order(shop, account, number))
-	n.tried = append(n.tried, fmt.Sprintf("the shop's own id %s at %s/%s", number, shop, account))
+	n.tried = append(n.tried, fmt.Sprintf("the number of an order, or the shop's own id of it, at %s/%s", shop, account))
 }
 
 // search looks through all names, and last through the table of orders, for what was not named exactly: a number in

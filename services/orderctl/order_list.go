@@ -43,10 +43,10 @@ func orderListCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringSlice("status", nil, "only orders with one of these statuses")
-	c.Flags().String("source", "", "only orders of this source: stripe, shopify, woocommerce, checkout")
+	c.Flags().String("source", "", "only orders of this source: "+strings.Join(sources, ", "))
 	c.Flags().String("since", "", "only orders placed since this `TIME`")
 	c.Flags().Int("limit", 50, "at most so many")
-	c.Flags().Bool("waiting", false, "only orders that wait for somebody")
+	c.Flags().Bool("waiting", false, "only orders that a gate keeps from being released")
 	c.Flags().Bool("overdue", false, "only orders that wait for somebody whose time is over")
 	_ = c.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(statuses, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
 	return c

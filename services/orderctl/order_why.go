@@ -222,9 +222,9 @@ func onItsWay(o *order.State) string {
 	case !sh.InFlightUntil.IsZero():
 		return fmt.Sprintf("Its label is being bought (attempt %d); what came of that is known by %s UTC.", sh.Attempt, clockTime(sh.InFlightUntil))
 	case sh.GivenUp:
-		return "Its label was given up" + because(plain(sh.FailureCode)) + ". 'orderctl order retry-label' tries it again."
+		return "Its label was given up" + because(plain(sh.Failure())) + ". 'orderctl order retry-label' tries it again."
 	default:
-		return "Its label failed" + because(plain(sh.FailureCode)) + "; it is tried again at " + clockTime(sh.RetryAt) + " UTC."
+		return "Its label failed" + because(plain(sh.Failure())) + "; it is tried again at " + clockTime(sh.RetryAt) + " UTC."
 	}
 }
 

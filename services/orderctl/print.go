@@ -28,17 +28,26 @@ func printJSON(c *cobra.Command, value any) error {
 
 // table prints rows whose columns align. The first row is the head.
 func table(w io.Writer, rows ...[]string) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var page strings.Builder
+	tw := tabwriter.NewWriter(&page, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
 			cells[i] = visible(cell)
 		}
-		if _, err := fmt.Fprintln(tw, strings.TrimRight(strings.Join(cells, "\t"), "\t")); err != nil {
+		if _, err := fmt.Fprintln(tw, strings.Join(cells, "\t")); err != nil {
 			return err
 		}
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(page.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // visible keeps what providers wrote from moving the cursor or breaking a table: what cannot be seen becomes a space.

@@ -1,11 +1,13 @@
 package orderctl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +27,9 @@ DATABASE_URL and NATS_URL, if set, name servers that are to be used instead.
 With --sandbox the outside is played by servers in this process that speak real wire formats: a carrier that sells
 labels and posts signed tracking webhooks, and a mailbox. Webhook secrets are made at the first start and printed; test
 deliveries are accepted; a few SKUs have stock; an order without an address is shipped all the same.
+
+What the environment sets stands: a secret of yours or its file (STRIPE_WEBHOOK_SECRET_FILE), INGRESS_SOURCES. With a
+certificate (INGRESS_TLS_CERT) the sandbox has to trust it, too: SSL_CERT_FILE names it if nobody known signed it.
 
 Without --sandbox the secrets of your sources (STRIPE_WEBHOOK_SECRET, …), CARRIER_URL and SMTP_URL have to be set:
 'orderctl settings' lists everything.`
@@ -171,7 +176,7 @@ func (f *upFlags) whenReady(ctx context.Context, ground *local.Ground, out io.Wr
 	if err := ground.Remember(run); err != nil {
 		return err
 	}
-	if err := announce(out, run, f.Options); err != nil {
+	if err := announce(out, run, f.Options, doors(ground.HostOptions().Environ)); err != nil {
 		return err
 	}
 	if f.demo == 0 {
@@ -181,22 +186,33 @@ func (f *upFlags) whenReady(ctx context.Context, ground *local.Ground, out io.Wr
 }
 
 // announce says where everything can be reached.
-func announce(out io.Writer, run Running, o local.Options) error {
+func announce(out io.Writer, run Running, o local.Options, doors []string) error {
 	rows := [][]string{
-		{"ingress", run.IngressURL + "/webhooks/{stripe,shopify,woocommerce,checkout}"},
+		{"ingress", run.IngressURL + "/webhooks/{" + strings.Join(doors, ",") + "}"},
 		{"metrics", run.AdminURL + "/metrics"},
 	}
 	if run.MailboxURL != "" {
 		rows = append(rows, []string{"mailbox", run.MailboxURL})
 	}
 	rows = append(rows, []string{"database", run.DatabaseURL}, []string{"log", o.LogFile()})
-	for _, source := range []string{"stripe", "shopify", "woocommerce", "checkout"} {
+	for _, source := range doors {
 		if secret := run.Secrets[source]; secret != "" {
 			rows = append(rows, []string{source + " secret", secret})
 		}
 	}
 	fmt.Fprintln(out, "orderflow is ready.")
 	return table(out, rows...)
+}
+
+// doors are the sources that others post to: not those whose sender is the sandbox.
+func doors(environ map[string]string) []string {
+	var others []string
+	for source := range strings.SplitSeq(cmp.Or(environ["INGRESS_SOURCES"], "stripe,shopify,woocommerce,checkout"), ",") {
+		if source = strings.TrimSpace(source); source != "sandbox" && source != "twilio" {
+			others = append(others, source)
+		}
+	}
+	return others
 }
 
 func withDefaults(environ, defaults map[string]string) map[string]string {

@@ -218,6 +218,9 @@ func (g *Ground) URL(listener string) string {
 	if at, port, err := net.SplitHostPort(address); err == nil && net.ParseIP(at).IsUnspecified() {
 		address = net.JoinHostPort("127.0.0.1", port) // it listens everywhere: nobody calls a place 0.0.0.0 or [::]
 	}
+	if listener == "ingress" && g.environ["INGRESS_TLS_CERT"] != "" {
+		return "https://" + address
+	}
 	return "http://" + address
 }
 
