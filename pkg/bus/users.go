@@ -67,7 +67,10 @@ func projectorUser() User {
 	for _, stream := range []string{Intake, Events, Commands, Dead} { // it says how much waits in each
 		u.Publish = append(u.Publish, info(stream), api("CONSUMER.LIST."+stream))
 	}
-	u.Publish = append(u.Publish, api("STREAM.PURGE."+Intake), api("DIRECT.GET."+Intake), api("STREAM.MSG.GET."+Intake))
+	u.Publish = append(u.Publish, api("STREAM.PURGE."+Intake))
+	for _, stream := range []string{Intake, Events, Commands} { // and how old what waits is
+		u.Publish = append(u.Publish, api("DIRECT.GET."+stream), api("STREAM.MSG.GET."+stream))
+	}
 	return u
 }
 

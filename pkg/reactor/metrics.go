@@ -83,7 +83,7 @@ func (m *metrics) stored(units [][]event.Recorded, works []*Work) {
 				continue
 			}
 			if began := w.began(); !began.IsZero() {
-				m.stages.WithLabelValues(event.NameOf(e.Type)).Observe(max(e.RecordedAt.Sub(began).Seconds(), 0))
+				m.stages.WithLabelValues(e.Type).Observe(max(e.RecordedAt.Sub(began).Seconds(), 0))
 			}
 		}
 	}

@@ -24,6 +24,7 @@ type watch struct {
 	log  zerolog.Logger
 
 	pending, inHand *prometheus.GaugeVec
+	age             *prometheus.GaugeVec
 	bytes, limit    *prometheus.GaugeVec
 	dead            prometheus.Gauge
 	outboxAge       prometheus.Gauge
@@ -47,6 +48,7 @@ func newWatch(pool *pgxpool.Pool, js jetstream.JetStream, log zerolog.Logger, re
 		pool: pool, js: js, log: log,
 		pending:   gauge("consumer_pending_messages", "Messages that a durable has not been handed yet.", "stream", "durable"),
 		inHand:    gauge("consumer_unacknowledged_messages", "Messages that a durable was handed and has not acknowledged.", "stream", "durable"),
+		age:       gauge("consumer_oldest_seconds", "Age of the oldest message that a durable has not acknowledged; 0 if there is none.", "stream", "durable"),
 		bytes:     gauge("stream_bytes", "What a stream holds.", "stream"),
 		limit:     gauge("stream_limit_bytes", "What a stream may hold.", "stream"),
 		dead:      gauge("dead_messages", "Messages that were given up on and are still in DEAD.").WithLabelValues(),
@@ -96,16 +98,50 @@ func (w *watch) lookAtStreams(ctx context.Context) error {
 		}
 		consumers := stream.ListConsumers(ctx)
 		for c := range consumers.Info() {
-			if c.Config.Durable != "" {
-				w.pending.WithLabelValues(name, c.Config.Durable).Set(float64(c.NumPending))
-				w.inHand.WithLabelValues(name, c.Config.Durable).Set(float64(c.NumAckPending))
+			if c.Config.Durable == "" {
+				continue
 			}
+			age, err := w.oldestOf(ctx, stream, c)
+			if err != nil {
+				return fmt.Errorf("look for the oldest message of %s: %w", c.Config.Durable, err)
+			}
+			w.pending.WithLabelValues(name, c.Config.Durable).Set(float64(c.NumPending))
+			w.inHand.WithLabelValues(name, c.Config.Durable).Set(float64(c.NumAckPending))
+			w.age.WithLabelValues(name, c.Config.Durable).Set(age.Seconds())
 		}
 		if err := consumers.Err(); err != nil && !errors.Is(err, jetstream.ErrEndOfData) {
 			return fmt.Errorf("look at the durables of %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// oldestOf is the age of the first message behind those that a durable has acknowledged without a gap. Nothing is asked
+// for where nothing waits.
+func (w *watch) oldestOf(ctx context.Context, stream jetstream.Stream, c *jetstream.ConsumerInfo) (time.Duration, error) {
+	if c.NumPending == 0 && c.NumAckPending == 0 {
+		return 0, nil
+	}
+	var oldest time.Time
+	for _, filter := range append(c.Config.FilterSubjects, c.Config.FilterSubject) {
+		if filter == "" {
+			continue
+		}
+		m, err := stream.GetMsg(ctx, c.AckFloor.Stream+1, jetstream.WithGetMsgSubject(filter))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue // nothing under this filter
+		}
+		if err != nil {
+			return 0, err
+		}
+		if oldest.IsZero() || m.Time.Before(oldest) {
+			oldest = m.Time
+		}
+	}
+	if oldest.IsZero() {
+		return 0, nil // it was acknowledged meanwhile
+	}
+	return max(time.Since(oldest), 0), nil
 }
 
 func (w *watch) lookAtOutbox(ctx context.Context) error {

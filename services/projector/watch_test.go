@@ -2,6 +2,7 @@ package projector
 
 import (
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -34,6 +35,7 @@ func TestWhatWaitsIsCounted(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(consuming.Stop)
 	<-handed
+	before := time.Now()
 	ids := w.crowd(100, 3)
 	_, err = w.pool.Exec(w.ctx, `INSERT INTO orderflow.outbox (created_at, data) OVERRIDING SYSTEM VALUE VALUES (now() - interval '90 seconds', '')`)
 	require.NoError(t, err)
@@ -53,4 +55,6 @@ func TestWhatWaitsIsCounted(t *testing.T) {
 	assert.Positive(t, testutil.ToFloat64(watching.limit.WithLabelValues(bus.Intake)))
 	assert.InDelta(t, 1, testutil.ToFloat64(watching.inHand.WithLabelValues(bus.Intake, "payment-facts")), 0)
 	assert.Zero(t, testutil.ToFloat64(watching.pending.WithLabelValues(bus.Intake, "payment-facts")))
+	assert.GreaterOrEqual(t, testutil.ToFloat64(watching.age.WithLabelValues(bus.Intake, "payment-facts")), time.Since(before).Seconds()/2,
+		"it was handed over, and nobody has said that it is done")
 }
