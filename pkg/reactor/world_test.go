@@ -178,10 +178,13 @@ func (w *world) placed(n int, links ...string) {
 // granted appends a RefundGranted as the small service would, and tells nobody.
 func (w *world) granted(n int, id string) {
 	w.t.Helper()
-	u := eventstore.Unit{Appends: []eventstore.Append{{
-		Entity: orderID(n), Category: event.Payment, Events: event.Of(ident.Named("granted"), time.Now(), &paymentv1.RefundGranted{GrantId: id}),
-	}}}
-	result, err := w.store.Append(context.Background(), "payment", []eventstore.Unit{u}, nil)
+	w.appended(n, event.Payment, "payment", event.Of(ident.Named("granted"), time.Now(), &paymentv1.RefundGranted{GrantId: id}))
+}
+
+// appended appends to a new stream and tells nobody.
+func (w *world) appended(n int, c event.Category, service string, events []event.New) {
+	w.t.Helper()
+	result, err := w.store.Append(context.Background(), service, []eventstore.Unit{{Appends: []eventstore.Append{{Entity: orderID(n), Category: c, Events: events}}}}, nil)
 	require.NoError(w.t, err)
 	require.Equal(w.t, eventstore.Stored, result.Outcomes[0])
 }
