@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -301,9 +302,10 @@ func queueEvents(batch *pgx.Batch, live []*prepared) time.Time {
 }
 
 // conflict knows a version that is taken: a unique violation, or a serialization failure where the table is distributed.
+// A shard of the table has its name and a number.
 func conflict(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "23505" && pg.TableName == "events" || pg.Code == "40001")
+	return errors.As(err, &pg) && (pg.Code == "23505" && (pg.TableName == "events" || strings.HasPrefix(pg.TableName, "events_")) || pg.Code == "40001")
 }
 
 func sorted(live []*prepared) []event.Recorded {
