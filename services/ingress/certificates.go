@@ -151,10 +151,10 @@ func (c *certificates) fetch(ctx context.Context, at string, now time.Time) (*x5
 	return leaf, distrusted(trusted(leaf, between, c.roots, now))
 }
 
-// issuers is where Amazon's authority has the certificates of those who issue its certificates. SNS gives its own without
-// them, and says where they are (RFC 5280, authority information access). Nothing but the root makes one trusted, so that
-// it does no harm that they are fetched without TLS.
-var issuers = regexp.MustCompile(`^http://crt\.[a-z0-9]{1,20}\.amazontrust\.com/[a-z0-9]{1,20}\.(?:cer|crt)$`)
+// issuers is where the authorities of Amazon and PayPal (DigiCert's) have the certificates of those who issue theirs. SNS
+// and PayPal give their own without them, and say where they are (RFC 5280, authority information access). Nothing but the
+// root makes one trusted, so that it does no harm that they are fetched without TLS.
+var issuers = regexp.MustCompile(`^http://(?:crt\.[a-z0-9]{1,20}\.amazontrust\.com/[a-z0-9]{1,20}\.(?:cer|crt)|cacerts\.digicert\.com/[A-Za-z0-9-]{1,80}\.crt)$`)
 
 // issuer is the certificate of who issued another one; nil if it does not say where that is, at a place that we know.
 func (c *certificates) issuer(ctx context.Context, leaf *x509.Certificate) (*x509.Certificate, error) {

@@ -234,7 +234,8 @@ type roundTrip func(*http.Request) *http.Response
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
 
-// SNS gives its certificate without the one that issued it; it says where that is.
+// SNS and PayPal give their certificates without the one that issued them; they say where that is. (PayPal's libraries
+// bring it along, and refuse a file that holds any other certificate than PayPal's own.)
 func TestWhoIssuedACertificateIsLookedForWhereTheAuthorityHasIt(t *testing.T) {
 	t.Parallel()
 	root := newAuthority(t)
@@ -248,7 +249,10 @@ func TestWhoIssuedACertificateIsLookedForWhereTheAuthorityHasIt(t *testing.T) {
 	require.NoError(t, err)
 	self, err := x509.ParseCertificate(der)
 	require.NoError(t, err)
-	const place = "http://crt.r2m01.amazontrust.com/r2m01.cer"
+	const (
+		place   = "http://crt.r2m01.amazontrust.com/r2m01.cer"
+		paypals = "http://cacerts.digicert.com/DigiCertGlobalG2TLSRSASHA2562020CA1-1.crt"
+	)
 	for name, c := range map[string]struct {
 		says    []string
 		answer  []byte
@@ -257,8 +261,9 @@ func TestWhoIssuedACertificateIsLookedForWhereTheAuthorityHasIt(t *testing.T) {
 		want    string
 	}{
 		"where it is":             {[]string{"ldap://example.com/", place}, der, http.StatusOK, true, ""},
+		"where PayPal's is":       {[]string{paypals}, der, http.StatusOK, true, ""},
 		"where somebody else is":  {[]string{"http://example.com/r2m01.cer"}, der, http.StatusOK, false, "not to be trusted"},
-		"a place that looks like": {[]string{"http://crt.r2m01.amazontrust.com.example.com/r2m01.cer", "http://crt.r2m01.amazontrust.com/../r2m01.cer"}, der, http.StatusOK, false, "not to be trusted"},
+		"a place that looks like": {[]string{"http://crt.r2m01.amazontrust.com.example.com/r2m01.cer", "http://crt.r2m01.amazontrust.com/../r2m01.cer", "http://cacerts.digicert.com.example.com/a.crt", "http://cacerts.digicert.com/a.crt?b"}, der, http.StatusOK, false, "not to be trusted"},
 		"nothing":                 {nil, der, http.StatusOK, false, "not to be trusted"},
 		"where another one is":    {[]string{place}, newAuthority(t).self.Raw, http.StatusOK, true, "not to be trusted"},
 		"where no certificate is": {[]string{place}, []byte("<html>"), http.StatusOK, true, "cannot be read"},
@@ -279,7 +284,7 @@ func TestWhoIssuedACertificateIsLookedForWhereTheAuthorityHasIt(t *testing.T) {
 					return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(alone))}
 				}
 				fetched = true
-				assert.Equal(t, place, r.URL.String())
+				assert.Equal(t, c.says[len(c.says)-1], r.URL.String())
 				return &http.Response{StatusCode: c.status, Body: io.NopCloser(bytes.NewReader(c.answer))}
 			})
 			got, err := store.get(context.Background(), "https://sns.eu-west-1.amazonaws.com/a.pem")
