@@ -10,6 +10,7 @@ import (
 // changes a message once it is an event.
 func (s *State) Clone() *State {
 	c := *s
+	c.Order.told = slices.Clone(s.Order.told)
 	c.Order.Holds = slices.Clone(s.Order.Holds)
 	c.Order.Waived = slices.Clone(s.Order.Waived)
 	c.Order.Releases = slices.Clone(s.Order.Releases)

@@ -48,9 +48,17 @@ func content(m proto.Message) []byte {
 	return data
 }
 
-// Reported says that this very thing was told before.
-func (f *Fulfillment) Reported(m *fulfillmentv1.ShipmentReported, at time.Time) bool {
-	return slices.ContainsFunc(f.Reports, func(r ForeignReport) bool { return r.At.Equal(at) && proto.Equal(r.ShipmentReported, m) })
+// Reported says that this very thing was told before, by whatever delivery. Another reading of a report is always one of
+// its own, since it takes away what was read before.
+func (f *Fulfillment) Reported(r ForeignReport) bool {
+	return r.GetRevision() == 0 && slices.ContainsFunc(f.Reports, func(have ForeignReport) bool { return have.same(r) })
+}
+
+// same says that two reports say the same, by whatever delivery.
+func (r ForeignReport) same(other ForeignReport) bool {
+	return r.At.Equal(other.At) && r.GetShipmentId() == other.GetShipmentId() && r.GetStep() == other.GetStep() && r.GetCarrier() == other.GetCarrier() &&
+		r.GetHistoric() == other.GetHistoric() && slices.Equal(r.GetTrackingNumbers(), other.GetTrackingNumbers()) &&
+		slices.EqualFunc(r.GetLines(), other.GetLines(), func(a, b *intakev1.ShippedLine) bool { return proto.Equal(a, b) })
 }
 
 // Foreign are the shipments of somebody else as they were told last, in the order in which they were first told; those

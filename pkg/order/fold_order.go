@@ -22,7 +22,6 @@ func (o *Order) apply(e event.Recorded) {
 		o.Historic = o.Historic || m.GetHistoric()
 		o.describe(m.GetDescription(), m.GetSealed())
 	case *orderv1.OrderEdited:
-		o.Edits++
 		o.describe(m.GetDescription(), m.GetSealed())
 	case *orderv1.HoldPlaced:
 		o.hold(m, e.RecordedAt)
@@ -64,17 +63,40 @@ func (o *Order) unhold(m *orderv1.HoldReleased) {
 	}
 }
 
-// describe takes the description if it is newer than the one that stands, so that the same descriptions lead to the
-// same order in whatever order they came. What was completed is complete no longer once something else is wanted.
+// description is what was told of an order, and by whom it is.
+type description struct {
+	*orderv1.Description
+	sealed *typev1.Sealed
+}
+
+// describe takes a description. Of all that were told, each at its latest reading, the newest stands, so that the same
+// descriptions lead to the same order in whatever order they came. What was completed is complete no longer once
+// something else is wanted.
 func (o *Order) describe(d *orderv1.Description, sealed *typev1.Sealed) {
-	if o.Description != nil && !Newer(d, o.Description) {
+	o.told = supersede(o.told, description{d, sealed})
+	newest := o.told[0]
+	for _, told := range o.told[1:] {
+		if Newer(told.Description, newest.Description) {
+			newest = told
+		}
+	}
+	if newest.Description == o.Description {
 		return
 	}
-	if o.Completed && !bytes.Equal(d.GetContentHash(), o.Description.GetContentHash()) {
+	if o.Completed && !bytes.Equal(newest.GetContentHash(), o.Description.GetContentHash()) {
 		o.Completed, o.ClosedAt = false, time.Time{}
 	}
-	o.Description, o.Sealed = d, sealed
-	o.PlacedAt = instant(d.GetPlacedAt())
+	o.Description, o.Sealed = newest.Description, newest.sealed
+	o.PlacedAt = instant(newest.GetPlacedAt())
+}
+
+// News says that a description is worth recording: it would stand, or it is another reading of a report. Such a one is
+// recorded even where it is older than what stands, so that the earlier reading counts for nothing, also if it comes later.
+func (o *Order) News(d *orderv1.Description) bool {
+	if i := indexOf(o.told, description{Description: d}); i >= 0 {
+		return d.GetRevision() > o.told[i].GetRevision()
+	}
+	return d.GetRevision() > 0 || o.Description == nil || Newer(d, o.Description)
 }
 
 // Newer says whether a description replaces another one: a shop's own word beats a draft; then the shop's clock

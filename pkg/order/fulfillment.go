@@ -78,8 +78,8 @@ func (f *Fulfillment) apply(e event.Recorded) {
 	case *fulfillmentv1.ShipmentLost:
 		f.scan(m, Scan{Step: intakev1.ScanStep_SCAN_STEP_LOST, Code: m.GetReason(), At: e.OccurredAt})
 	case *fulfillmentv1.ShipmentReported:
-		if !f.Reported(m, e.OccurredAt) {
-			f.Reports = append(f.Reports, ForeignReport{m, e.OccurredAt})
+		if r := (ForeignReport{m, e.OccurredAt}); !f.Reported(r) {
+			f.Reports = supersede(f.Reports, r)
 		}
 	case *fulfillmentv1.FulfillmentClosed:
 		f.Closed = &Closed{

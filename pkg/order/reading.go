@@ -10,11 +10,15 @@ type reading interface {
 	source() (key string, revision uint32)
 }
 
-func (r Report) source() (string, uint32)  { return r.key, r.revision }
-func (r Refund) source() (string, uint32)  { return r.key, r.revision }
-func (c Claim) source() (string, uint32)   { return c.key, c.revision }
-func (d Dispute) source() (string, uint32) { return d.key, d.revision }
-func (s Scan) source() (string, uint32)    { return s.key, s.revision }
+func (r Report) source() (string, uint32)      { return r.key, r.revision }
+func (r Refund) source() (string, uint32)      { return r.key, r.revision }
+func (c Claim) source() (string, uint32)       { return c.key, c.revision }
+func (d Dispute) source() (string, uint32)     { return d.key, d.revision }
+func (s Scan) source() (string, uint32)        { return s.key, s.revision }
+func (d description) source() (string, uint32) { return string(d.GetReportId()), d.GetRevision() }
+func (r ForeignReport) source() (string, uint32) {
+	return string(r.GetReportId()), r.GetRevision()
+}
 
 // supersede adds a report, or lets the higher revision of the same report stand.
 func supersede[R reading](have []R, r R) []R {

@@ -43,7 +43,7 @@ type Order struct {
 	Historic    bool
 	Description *orderv1.Description
 	Sealed      *typev1.Sealed
-	Edits       int
+	told        []description
 	Holds       []Hold
 	// Waived are the holds that a person took away; the rule that placed one does not place it again.
 	Waived   []Waiver

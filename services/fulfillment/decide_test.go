@@ -240,7 +240,14 @@ func TestWhatSomebodyElseShipsGetsNoLabel(t *testing.T) {
 	t.Parallel()
 	takenBack := elsewhere(1, "1Z1")
 	takenBack.Step = intakev1.ShipmentStep_SHIPMENT_STEP_CANCELLED
+	takenBack = byAReport(takenBack)
 	report := elsewhere(1, "1Z1")
+	byAnother := byAReport(elsewhere(1, "1Z1"))
+	unnamed := byAReport(&fulfillmentv1.ShipmentReported{ShipmentId: "a", TrackingNumbers: []string{"1"}})
+	corrected := proto.CloneOf(report)
+	corrected.Lines, corrected.Revision = nil, 1
+	readAgain := reported(corrected)
+	readAgain.Revision = 1
 	alone := taken(ship1, order.VoidedElsewhere, flown)
 	alone.events = append([]proto.Message{report}, alone.events...)
 	alone.links = []string{"tracking:ups:1Z1"}
@@ -249,10 +256,11 @@ func TestWhatSomebodyElseShipsGetsNoLabel(t *testing.T) {
 		{"before its label: none is bought", released(), reported(report), settled, told},
 		{"and nobody buys one later", released(report), ring, settled, said{}},
 		{"told again", released(report), reported(report), settled, said{}},
+		{"told again by another delivery", released(report), reported(byAnother), settled, said{}},
+		{"read again, and older than it was said to be", released(report), readAgain, settled, said{events: []proto.Message{corrected}, links: told.links}},
 		{"taken back: one is bought", released(report, takenBack), ring, settled, first()},
 		{"of an order that nobody knows", nil, reported(report), settled, told},
-		{"without a carrier no scan can be told from others", nil, reported(&fulfillmentv1.ShipmentReported{ShipmentId: "a", TrackingNumbers: []string{"1"}}), settled,
-			only(&fulfillmentv1.ShipmentReported{ShipmentId: "a", TrackingNumbers: []string{"1"}})},
+		{"without a carrier no scan can be told from others", nil, reported(unnamed), settled, only(unnamed)},
 		{"with its label: it is taken back", labelled(), reported(report), flown, alone},
 		{"its label's own number: nothing", labelled(), reported(elsewhere(1, "SB1")), flown,
 			said{events: []proto.Message{elsewhere(1, "SB1")}, links: []string{"tracking:ups:SB1"}}},
@@ -262,10 +270,11 @@ func TestWhatSomebodyElseShipsGetsNoLabel(t *testing.T) {
 		{"a cancellation comes too late", released(report, cancelling(1)), ring, settled, only(closed(1, "", "already_shipped"))},
 		{"unless it was taken back", released(report, takenBack, cancelling(1)), ring, settled, only(closed(1, "nothing_started", ""))},
 	})
-	d, err := rules.Decide(given(t), reactor.Trigger{Kind: reactor.Fact, Fact: &intakev1.Fact{Historic: true, Body: reported(report).Fact.GetBody()}}, flown)
+	d, err := rules.Decide(given(t), historic(reported(report)), flown)
 	require.NoError(t, err)
 	imported := proto.CloneOf(report)
 	imported.Historic = true
+	require.Equal(t, flown, d.Events[0].OccurredAt, "ours where it tells none")
 	hear(t, said{events: []proto.Message{imported}, links: told.links}, d)
 }
 

@@ -30,10 +30,10 @@ func (d *draft) fact(t reactor.Trigger) {
 func (d *draft) report(t reactor.Trigger, s *intakev1.ShipmentReported) {
 	m := &fulfillmentv1.ShipmentReported{
 		ShipmentId: s.GetShipmentId(), Step: s.GetStep(), Carrier: s.GetCarrier(), TrackingNumbers: s.GetTrackingNumbers(), Lines: s.GetLines(),
-		Historic: t.Fact.GetHistoric(), Revision: t.Revision,
+		Historic: t.Fact.GetHistoric(), ReportId: t.Report[:], Revision: t.Revision,
 	}
 	at := d.told(t.Fact).UTC().Truncate(time.Microsecond) // as the database keeps it, so that it is known when it is told again
-	if d.state.Fulfillment.Reported(m, at) {
+	if d.state.Fulfillment.Reported(order.ForeignReport{ShipmentReported: m, At: at}) {
 		return
 	}
 	d.emitAt(m, at)

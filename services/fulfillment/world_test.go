@@ -179,19 +179,32 @@ func told(s *intakev1.ScanReported) reactor.Trigger {
 
 // elsewhere is what is recorded of a shipment of the shop: so many mugs, under these tracking numbers.
 func elsewhere(mugs int64, tracking ...string) *fulfillmentv1.ShipmentReported {
-	return &fulfillmentv1.ShipmentReported{
+	return byAReport(&fulfillmentv1.ShipmentReported{
 		ShipmentId: "shopify:fulfillment:1", Step: intakev1.ShipmentStep_SHIPMENT_STEP_CREATED, Carrier: "ups", TrackingNumbers: tracking,
 		Lines: []*intakev1.ShippedLine{{LineId: "1", Sku: "MUG", Quantity: mugs}},
-	}
+	})
+}
+
+// byAReport is a shipment with the report that told just this.
+func byAReport(m *fulfillmentv1.ShipmentReported) *fulfillmentv1.ShipmentReported {
+	report := ident.Named("report", m.String())
+	m.ReportId = report[:]
+	return m
 }
 
 // reported is how the shop tells it.
 func reported(m *fulfillmentv1.ShipmentReported) reactor.Trigger {
-	return reactor.Trigger{Kind: reactor.Fact, Cause: ident.Named("report"), Fact: &intakev1.Fact{
+	return reactor.Trigger{Kind: reactor.Fact, Cause: ident.Named("report"), Report: ident.Cause(m.GetReportId()), Fact: &intakev1.Fact{
 		OccurredAt: timestamppb.New(noon), Body: &intakev1.Fact_ShipmentReported{ShipmentReported: &intakev1.ShipmentReported{
 			ShipmentId: m.GetShipmentId(), Step: m.GetStep(), Carrier: m.GetCarrier(), TrackingNumbers: m.GetTrackingNumbers(), Lines: m.GetLines(),
 		}},
 	}}
+}
+
+// historic is the same, imported from the past and without a time.
+func historic(t reactor.Trigger) reactor.Trigger {
+	t.Fact.Historic, t.Fact.OccurredAt = true, nil
+	return t
 }
 
 func asked(body *commandv1.Command) reactor.Trigger {

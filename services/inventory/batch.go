@@ -179,7 +179,7 @@ func (b *batch) move(r *result) {
 	} else {
 		message = m.message(at, s.counted[m.Location])
 		if m.Kind != Receive && !m.before(s.counted[m.Location]) {
-			taken.Location, taken.Counted = m.Location, Counted{At: m.At, Revision: m.Revision, Quantity: m.Quantity}
+			taken.Location, taken.Counted = m.Location, Counted{At: m.At, Report: m.Report, Revision: m.Revision, Quantity: m.Quantity}
 			s.counted[m.Location] = taken.Counted
 		}
 		before := s.free()

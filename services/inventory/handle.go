@@ -132,14 +132,14 @@ func reported(t reactor.Trigger) *Move {
 	switch body := t.Fact.GetBody().(type) {
 	case *intakev1.Fact_StockReported:
 		r := body.StockReported
-		m := &Move{Kind: Report, SKU: r.GetSku(), Location: r.GetLocation(), Quantity: r.GetOnHand(), At: at, Revision: t.Revision}
+		m := &Move{Kind: Report, SKU: r.GetSku(), Location: r.GetLocation(), Quantity: r.GetOnHand(), At: at, Report: t.Report, Revision: t.Revision}
 		if m.SKU == "" {
 			m.Items = t.Fact.GetReferences()
 		}
 		return m
 	case *intakev1.Fact_ProductReported:
 		p := body.ProductReported
-		return &Move{Kind: Name, SKU: p.GetSku(), Title: p.GetTitle(), Items: t.Fact.GetReferences(), At: at, Revision: t.Revision}
+		return &Move{Kind: Name, SKU: p.GetSku(), Title: p.GetTitle(), Items: t.Fact.GetReferences(), At: at, Report: t.Report, Revision: t.Revision}
 	}
 	return nil
 }

@@ -18,15 +18,20 @@ import (
 
 // Item is what an id stands for, as it was told last.
 type Item struct {
-	SKU      string
-	Title    string
-	At       time.Time // of the provider
-	Revision uint32    // of the reading
+	SKU   string
+	Title string
+	At    time.Time // of the provider
+	// Report names what told it whatever the revision in which it was read.
+	Report   ident.Cause
+	Revision uint32
 }
 
-// after says that an item was told later. Ties in time go to the later reading, then to the greater SKU, so that the
-// order of arrival does not matter.
+// after says that an item was told later, or is a later reading of the same. Ties in time go to the later reading, then to
+// the greater SKU, so that the order of arrival does not matter.
 func (i Item) after(other Item) bool {
+	if !i.Report.IsZero() && i.Report == other.Report {
+		return i.Revision > other.Revision
+	}
 	return cmp.Or(i.At.Compare(other.At), cmp.Compare(i.Revision, other.Revision), cmp.Compare(i.SKU, other.SKU)) > 0
 }
 
@@ -48,7 +53,7 @@ func name(asks []Ask, items map[string]Item) (named []Named, rest []Ask) {
 			rest = append(rest, a)
 			continue
 		}
-		told := Item{SKU: m.SKU, Title: m.Title, At: m.At, Revision: m.Revision}
+		told := Item{SKU: m.SKU, Title: m.Title, At: m.At, Report: m.Report, Revision: m.Revision}
 		for _, ref := range m.Items {
 			have := items[ref]
 			if have.SKU != "" && !told.after(have) {
@@ -74,15 +79,16 @@ func (t told) items(ctx context.Context, asks []Ask) (map[string]Item, []Ask, er
 	if len(refs) == 0 {
 		return map[string]Item{}, asks, nil
 	}
-	rows, err := t.pool.Query(ctx, `SELECT ref, sku_id, sku, title, told_at, revision FROM inventory.items WHERE ref = ANY($1) OR sku_id = ANY($2)`, refs, ids)
+	rows, err := t.pool.Query(ctx, `SELECT ref, sku_id, sku, title, told_at, report_id, revision FROM inventory.items WHERE ref = ANY($1) OR sku_id = ANY($2)`, refs, ids)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read what items stand for: %w", err)
 	}
 	items, skus := map[string]Item{}, map[ident.Entity]string{}
 	var ref string
-	var id uuid.UUID
+	var id, report uuid.UUID
 	var i Item
-	_, err = pgx.ForEachRow(rows, []any{&ref, &id, &i.SKU, &i.Title, &i.At, &i.Revision}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&ref, &id, &i.SKU, &i.Title, &i.At, &report, &i.Revision}, func() error {
+		i.Report = ident.Cause(report)
 		skus[ident.Entity(id)] = i.SKU
 		if have, known := items[ref]; !known || i.after(have) {
 			items[ref] = i
@@ -109,9 +115,10 @@ func unitOf(named []Named) eventstore.Unit {
 	u := eventstore.Unit{Tx: func(ctx context.Context, tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		for _, n := range named {
-			batch.Queue(`INSERT INTO inventory.items (ref, sku_id, sku, title, told_at, revision, cause_id) VALUES ($1, $2, $3, $4, $5, $6, $7)
-				ON CONFLICT (ref, sku_id) DO UPDATE SET title = excluded.title, told_at = excluded.told_at, revision = excluded.revision, cause_id = excluded.cause_id`,
-				n.Ref, uuid.UUID(ident.SKU(n.Item.SKU)), n.Item.SKU, n.Item.Title, n.Item.At, int64(n.Item.Revision), uuid.UUID(n.Cause))
+			batch.Queue(`INSERT INTO inventory.items (ref, sku_id, sku, title, told_at, report_id, revision, cause_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+				ON CONFLICT (ref, sku_id) DO UPDATE SET title = excluded.title, told_at = excluded.told_at, report_id = excluded.report_id,
+				revision = excluded.revision, cause_id = excluded.cause_id`,
+				n.Ref, uuid.UUID(ident.SKU(n.Item.SKU)), n.Item.SKU, n.Item.Title, n.Item.At, uuid.UUID(n.Item.Report), int64(n.Item.Revision), uuid.UUID(n.Cause))
 		}
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return fmt.Errorf("remember what items stand for: %w", err)

@@ -26,6 +26,18 @@ func TestAnItemStandsForWhatWasToldLast(t *testing.T) {
 	})
 }
 
+// What told of an item tells of it otherwise when it is read again, also where its time was read wrongly.
+func TestAnItemThatIsReadAgainTakesThePlaceOfItself(t *testing.T) {
+	t.Parallel()
+	read := func(revision uint32, sku string, minute int) Move {
+		return Move{Kind: Name, SKU: sku, Items: []string{"item:1"}, Report: ident.Named("report"), Revision: revision, At: noon.Add(time.Duration(minute) * time.Minute)}
+	}
+	wrong, right, later := read(0, "MUG", 60), read(1, "MUG", 1), Move{Kind: Name, SKU: "CUP", Items: []string{"item:1"}, At: noon.Add(2 * time.Minute)}
+	require.Equal(t, "MUG", linked([]Move{wrong, later}, 1)["item:1"])
+	require.Equal(t, "CUP", linked([]Move{wrong, right, later}, 1)["item:1"])
+	require.Equal(t, "CUP", linked([]Move{right, wrong, later}, 1)["item:1"])
+}
+
 // linked is where items lead after products came in batches of so many.
 func linked(told []Move, batch int) map[string]string {
 	items, links := map[string]Item{}, map[string]string{}

@@ -331,6 +331,34 @@ func TestAChannelsReportIsTakenOnce(t *testing.T) {
 	require.Len(t, h.moved("MUG"), 3)
 }
 
+// What a delivery says when it is read again takes the place of what it said before, also where its time was read wrongly.
+func TestACountThatIsReadAgainTakesThePlaceOfItself(t *testing.T) {
+	t.Parallel()
+	h := opened(t)
+	moves := 0
+	count := func(id string, revision uint32, at time.Duration, onHand int64) {
+		delivery := ident.DeliveryOf("checkout", "default", "", id, [32]byte{})
+		d := &intakev1.Delivery{Id: delivery[:], Source: "checkout", Revision: revision, Facts: []*intakev1.Fact{{
+			OccurredAt: timestamppb.New(noon.Add(at)), Body: &intakev1.Fact_StockReported{StockReported: &intakev1.StockReported{Sku: "MUG", OnHand: onHand}},
+		}}}
+		data, err := proto.Marshal(d)
+		require.NoError(t, err)
+		h.publish(&nats.Msg{Subject: bus.IntakeSubject(d), Data: data})
+		moves++
+		h.untilMoved("MUG", moves)
+	}
+	count("1", 0, time.Hour, 700) // it was 7, and a minute past noon
+	count("1", 1, time.Minute, 7)
+	count("2", 0, 3*time.Minute, 9)
+	count("3", 0, 2*time.Minute, 8)
+	same(t, []proto.Message{
+		&stockv1.StockAdjusted{Sku: "MUG", Location: "main", OnHand: 700, Reason: "reported"},
+		&stockv1.StockAdjusted{Sku: "MUG", Location: "main", OnHand: 7, Reason: "reported"},
+		&stockv1.StockAdjusted{Sku: "MUG", Location: "main", OnHand: 9, Reason: "reported"},
+		&stockv1.StockAdjusted{Sku: "MUG", Location: "main", OnHand: 9, Reason: "a report of 8 that came late: passed over"},
+	}, h.moved("MUG"))
+}
+
 // A count that names the provider's own id waits until a product says which SKU that is; so does the next one, once the
 // product got another SKU. Counts of several locations add up.
 func TestACountOfAnItemFindsItsSKU(t *testing.T) {

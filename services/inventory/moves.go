@@ -40,7 +40,9 @@ type Move struct {
 	By       string
 	Reason   string
 	At       time.Time // of whoever told it
-	Revision uint32    // of the reading, for facts
+	// Report names a fact whatever the revision in which it was read.
+	Report   ident.Cause
+	Revision uint32
 	// Items are the provider's own ids: those that Name names, or by which a report without a SKU was found.
 	Items []string
 	Title string
@@ -49,18 +51,22 @@ type Move struct {
 // Counted is the latest count of a location that was taken.
 type Counted struct {
 	At       time.Time
+	Report   ident.Cause
 	Revision uint32
 	Quantity int64
 }
 
-// before says that a report is older than what stands. Ties in time go to the later reading, then to the larger count,
-// so that the order of arrival does not matter.
+// before says that a report is older than what stands, or an earlier reading of it. Ties in time go to the later reading,
+// then to the larger count, so that the order of arrival does not matter.
 func (m Move) before(c Counted) bool { return m.compare(c) < 0 }
 
 // stands says that a report is the one that stands, told again: what left since then has left.
 func (m Move) stands(c Counted) bool { return m.compare(c) == 0 }
 
 func (m Move) compare(c Counted) int {
+	if !m.Report.IsZero() && m.Report == c.Report && m.Revision != c.Revision {
+		return cmp.Compare(m.Revision, c.Revision) // its time may have been read wrongly, too
+	}
 	return cmp.Or(m.At.Compare(c.At), cmp.Compare(m.Revision, c.Revision), cmp.Compare(m.Quantity, c.Quantity))
 }
 

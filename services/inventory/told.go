@@ -39,7 +39,7 @@ func (t told) news(ctx context.Context, asks []Ask) ([]Ask, error) {
 	return slices.DeleteFunc(asks, func(a Ask) bool { return a.Move != nil && slices.Contains(known, uuid.UUID(a.Cause)) }), nil
 }
 
-// counted adds the latest counts of the SKUs that moves are about.
+// counted adds the latest counts of the SKUs that moves are about, each report's at its latest reading.
 func (t told) counted(ctx context.Context, asks []Ask, stock map[ident.Entity]Stock) error {
 	var ids []uuid.UUID
 	for _, a := range asks {
@@ -50,16 +50,19 @@ func (t told) counted(ctx context.Context, asks []Ask, stock map[ident.Entity]St
 	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := t.pool.Query(ctx, `SELECT DISTINCT ON (sku_id, location) sku_id, location, counted_at, revision, quantity
-		FROM inventory.told WHERE sku_id = ANY($1) AND location IS NOT NULL
+	rows, err := t.pool.Query(ctx, `SELECT DISTINCT ON (sku_id, location) sku_id, location, counted_at, report_id, revision, quantity
+		FROM inventory.told t WHERE sku_id = ANY($1) AND location IS NOT NULL
+		AND NOT EXISTS (SELECT FROM inventory.told n WHERE n.report_id = t.report_id AND n.revision > t.revision
+			AND n.revision > 0 AND n.report_id <> '00000000-0000-0000-0000-000000000000')
 		ORDER BY sku_id, location, counted_at DESC, revision DESC, quantity DESC`, ids)
 	if err != nil {
 		return fmt.Errorf("read the latest counts: %w", err)
 	}
-	var id uuid.UUID
+	var id, report uuid.UUID
 	var location string
 	var c Counted
-	_, err = pgx.ForEachRow(rows, []any{&id, &location, &c.At, &c.Revision, &c.Quantity}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &location, &c.At, &report, &c.Revision, &c.Quantity}, func() error {
+		c.Report = ident.Cause(report)
 		s := stock[ident.Entity(id)]
 		if s.Counted == nil {
 			s.Counted = map[string]Counted{}
@@ -86,8 +89,8 @@ func (t told) write(u Unit) func(context.Context, pgx.Tx) error {
 			if taken.Location != "" {
 				location = &taken.Location
 			}
-			batch.Queue(`INSERT INTO inventory.told (cause_id, sku_id, location, counted_at, revision, quantity) VALUES ($1, $2, $3, $4, $5, $6)`,
-				uuid.UUID(taken.Cause), uuid.UUID(taken.Entity), location, taken.Counted.At, int64(taken.Counted.Revision), taken.Counted.Quantity)
+			batch.Queue(`INSERT INTO inventory.told (cause_id, sku_id, location, counted_at, report_id, revision, quantity) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+				uuid.UUID(taken.Cause), uuid.UUID(taken.Entity), location, taken.Counted.At, uuid.UUID(taken.Counted.Report), int64(taken.Counted.Revision), taken.Counted.Quantity)
 		}
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return fmt.Errorf("remember moves: %w", err)

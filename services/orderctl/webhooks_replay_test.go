@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/ident"
@@ -80,13 +81,15 @@ func (p *plant) sums(number string) (s sums) {
 	return s
 }
 
-// hundredfold reads amounts in the wrong unit, as a normaliser does that does not know a currency's exponent.
+// hundredfold reads amounts in the wrong unit, as a normaliser does that does not know a currency's exponent, and a time in
+// the wrong zone.
 func hundredfold(d *intakev1.Delivery) {
 	for _, f := range d.GetFacts() {
 		if o := f.GetOrderDescribed(); o != nil {
 			o.GetTotals().GetTotal().MinorUnits *= 100
 			o.GetTotals().GetSubtotal().MinorUnits *= 100
 			o.GetLines()[0].GetUnitPrice().MinorUnits *= 100
+			o.UpdatedAt = timestamppb.New(o.GetUpdatedAt().AsTime().Add(time.Hour))
 		}
 		if m := f.GetPaymentReported(); m != nil {
 			m.GetAmount().MinorUnits *= 100

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/pkg/order"
 	"github.com/orderflow/orderflow/pkg/reactor"
@@ -95,6 +96,31 @@ func TestAnOrderIsPlacedAndReleased(t *testing.T) {
 		"delivered, and lowered since":  {events(ready(), released(1, 2), label("1"), scan("1"), deliveredScan("1"), edited(quantity(1))), ring, nil},
 		"held, and it left":             {events(ready(), released(1, 2), label("1"), hold(kindAddress, "no_address"), scan("1")), ring, []string{"HoldReleased"}},
 	})
+}
+
+// readAgain is another reading of the delivery that told the one description: it should have been the other.
+func readAgain(wrong, right *intakev1.OrderDescribed, revision uint32) reactor.Trigger {
+	t := describedAs(right)
+	t.Report, t.Revision = report(wrong), revision
+	return t
+}
+
+func TestADescriptionThatIsReadAgain(t *testing.T) {
+	t.Parallel()
+	later := at(noon.Add(time.Hour))
+	wrong := described(quantity(9), later)
+	told := []proto.Message{placed(quantity(9), later)}
+	corrected := rules.description(&intakev1.Fact{Order: key}, described(), readAgain(wrong, described(), 1))
+	tell(t, noon, map[string]story{
+		"it says the same":                   {told, readAgain(wrong, wrong, 1), []string{"OrderEdited"}},
+		"it is older than it was said to be": {told, readAgain(wrong, described(), 1), []string{"OrderEdited"}},
+		"only its time was wrong":            {told, readAgain(wrong, described(quantity(9)), 1), []string{"OrderEdited"}},
+		"the first reading comes after it":   {[]proto.Message{&orderv1.OrderPlaced{Description: corrected}}, describedAs(wrong), nil},
+		"nobody knew of it, and it is older": {[]proto.Message{placed()}, readAgain(wrong, described(at(noon.Add(-time.Hour))), 1), []string{"OrderEdited"}},
+	})
+	s := given(t, told...)
+	d := decide(t, rules, s, readAgain(wrong, described(), 1), noon)
+	require.Equal(t, int64(2), s.With(event.Order, d.Events...).Order.Description.GetLines()[0].GetQuantity())
 }
 
 func TestWhatAnImportTellsDoesNothing(t *testing.T) {

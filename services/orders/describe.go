@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/orderflow/orderflow/pkg/event"
-	"github.com/orderflow/orderflow/pkg/order"
+	"github.com/orderflow/orderflow/pkg/reactor"
 
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
 	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
@@ -25,16 +25,16 @@ func (r Rules) fact(d *draft) {
 	}
 }
 
-// describe places the order, or edits it if the description is newer than the one that stands. One that says the same
-// at a later time is recorded too: what was said in between may still be on its way, and must not win over it.
+// describe places the order, or edits it if the description is newer than the one that stands, or corrects what an earlier
+// reading of the same delivery said. One that says the same at a later time is recorded too: what was said in between may
+// still be on its way, and must not win over it.
 func (r Rules) describe(d *draft, f *intakev1.Fact, told *intakev1.OrderDescribed) {
-	description := r.description(f, told, d.trigger.Revision)
-	have := d.state.Order.Description
+	description := r.description(f, told, d.trigger)
 	e := event.New{OccurredAt: f.GetOccurredAt().AsTime(), Personal: told.GetPerson()}
 	switch {
 	case !d.state.Order.Placed:
 		e.Message = &orderv1.OrderPlaced{Description: description, Historic: f.GetHistoric()}
-	case order.Newer(description, have):
+	case d.state.Order.News(description):
 		e.Message = &orderv1.OrderEdited{Description: description, Historic: f.GetHistoric()}
 	default:
 		return // told again, or an older description told late: the journal has it, the order has moved on
@@ -51,13 +51,13 @@ func numberRefs(d *orderv1.Description) []string {
 	return []string{"number:" + d.GetKey().GetSource() + ":" + d.GetKey().GetAccount() + ":" + d.GetNumber()}
 }
 
-func (r Rules) description(f *intakev1.Fact, told *intakev1.OrderDescribed, revision uint32) *orderv1.Description {
+func (r Rules) description(f *intakev1.Fact, told *intakev1.OrderDescribed, t reactor.Trigger) *orderv1.Description {
 	d := &orderv1.Description{
 		Key: f.GetOrder(), Number: told.GetNumber(), Currency: told.GetCurrency(), Lines: told.GetLines(), Totals: told.GetTotals(),
 		PlacedAt: told.GetPlacedAt(), UpdatedAt: told.GetUpdatedAt(), Draft: told.GetDraft(), Test: told.GetTest(),
 		ShippingCountry: told.GetPerson().GetShipping().GetCountry(), BillingCountry: told.GetPerson().GetBilling().GetCountry(),
-		HasAddress: hasAddress(told.GetPerson().GetShipping()), HasEmail: told.GetPerson().GetEmail() != "", Revision: revision,
-		HasPhone: hasPhone(told.GetPerson()),
+		HasAddress: hasAddress(told.GetPerson().GetShipping()), HasEmail: told.GetPerson().GetEmail() != "", HasPhone: hasPhone(told.GetPerson()),
+		ReportId: t.Report[:], Revision: t.Revision,
 	}
 	d.ContentHash = r.hash(d, told.GetPerson())
 	return d

@@ -80,8 +80,11 @@ func fact(f *intakev1.Fact) reactor.Trigger {
 	if f.OccurredAt == nil {
 		f.OccurredAt = timestamppb.New(noon)
 	}
-	return reactor.Trigger{Kind: reactor.Fact, Cause: ident.Named("fact"), Report: ident.Named("fact"), Fact: f}
+	return reactor.Trigger{Kind: reactor.Fact, Cause: ident.Named("fact"), Report: report(f.GetOrderDescribed()), Fact: f}
 }
+
+// report is the report of whoever said just this.
+func report(o *intakev1.OrderDescribed) ident.Cause { return ident.Named("report", o.String()) }
 
 func describedAs(o *intakev1.OrderDescribed) reactor.Trigger {
 	return fact(&intakev1.Fact{Body: &intakev1.Fact_OrderDescribed{OrderDescribed: o}})
@@ -160,7 +163,8 @@ func edited(changes ...func(*intakev1.OrderDescribed)) *orderv1.OrderEdited {
 }
 
 func description(changes ...func(*intakev1.OrderDescribed)) *orderv1.Description {
-	return rules.description(&intakev1.Fact{Order: key}, described(changes...), 0)
+	told := described(changes...)
+	return rules.description(&intakev1.Fact{Order: key}, told, reactor.Trigger{Report: report(told)})
 }
 
 // What other services say.

@@ -681,7 +681,9 @@ type ShipmentReported struct {
 	Lines           []*v11.ShippedLine     `protobuf:"bytes,5,rep,name=lines,proto3" json:"lines,omitempty"`
 	Historic        bool                   `protobuf:"varint,6,opt,name=historic,proto3" json:"historic,omitempty"`
 	// Of the reading, where a delivery was read more than once.
-	Revision      uint32 `protobuf:"varint,7,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision uint32 `protobuf:"varint,7,opt,name=revision,proto3" json:"revision,omitempty"`
+	// The report that said it, the same for every reading of the same delivery; a higher revision supersedes.
+	ReportId      []byte `protobuf:"bytes,8,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -763,6 +765,13 @@ func (x *ShipmentReported) GetRevision() uint32 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *ShipmentReported) GetReportId() []byte {
+	if x != nil {
+		return x.ReportId
+	}
+	return nil
 }
 
 // FulfillmentClosed answers a cancellation.
@@ -942,7 +951,7 @@ const file_orderflow_fulfillment_v1_events_proto_rawDesc = "" +
 	"\ascan_id\x18\x03 \x01(\tR\x06scanId\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1b\n" +
 	"\treport_id\x18\x05 \x01(\fR\breportId\x12\x1a\n" +
-	"\brevision\x18\x06 \x01(\rR\brevision\"\x9f\x02\n" +
+	"\brevision\x18\x06 \x01(\rR\brevision\"\xbc\x02\n" +
 	"\x10ShipmentReported\x12\x1f\n" +
 	"\vshipment_id\x18\x01 \x01(\tR\n" +
 	"shipmentId\x125\n" +
@@ -951,7 +960,8 @@ const file_orderflow_fulfillment_v1_events_proto_rawDesc = "" +
 	"\x10tracking_numbers\x18\x04 \x03(\tR\x0ftrackingNumbers\x126\n" +
 	"\x05lines\x18\x05 \x03(\v2 .orderflow.intake.v1.ShippedLineR\x05lines\x12\x1a\n" +
 	"\bhistoric\x18\x06 \x01(\bR\bhistoric\x12\x1a\n" +
-	"\brevision\x18\a \x01(\rR\brevision\"k\n" +
+	"\brevision\x18\a \x01(\rR\brevision\x12\x1b\n" +
+	"\treport_id\x18\b \x01(\fR\breportId\"k\n" +
 	"\x11FulfillmentClosed\x12\x18\n" +
 	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x18\n" +
 	"\arefused\x18\x02 \x01(\tR\arefused\x12\"\n" +

@@ -108,10 +108,12 @@ type Description struct {
 	// Whether there is somewhere to ship to and somebody to write to, again without opening the seal.
 	HasAddress bool `protobuf:"varint,13,opt,name=has_address,json=hasAddress,proto3" json:"has_address,omitempty"`
 	HasEmail   bool `protobuf:"varint,14,opt,name=has_email,json=hasEmail,proto3" json:"has_email,omitempty"`
-	// Revision of the normaliser that read it; a higher one supersedes an equal updated_at.
+	// Of the reading, where a delivery was read more than once.
 	Revision uint32 `protobuf:"varint,15,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Whether there is somebody to send a text to.
-	HasPhone      bool `protobuf:"varint,16,opt,name=has_phone,json=hasPhone,proto3" json:"has_phone,omitempty"`
+	HasPhone bool `protobuf:"varint,16,opt,name=has_phone,json=hasPhone,proto3" json:"has_phone,omitempty"`
+	// The report that said it, the same for every reading of the same delivery; a higher revision supersedes.
+	ReportId      []byte `protobuf:"bytes,17,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -256,6 +258,13 @@ func (x *Description) GetHasPhone() bool {
 		return x.HasPhone
 	}
 	return false
+}
+
+func (x *Description) GetReportId() []byte {
+	if x != nil {
+		return x.ReportId
+	}
+	return nil
 }
 
 // OrderPlaced says that an order exists.
@@ -1003,7 +1012,7 @@ var File_orderflow_order_v1_events_proto protoreflect.FileDescriptor
 
 const file_orderflow_order_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1forderflow/order/v1/events.proto\x12\x12orderflow.order.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1corderflow/type/v1/line.proto\x1a\x1eorderflow/type/v1/person.proto\"\xde\x04\n" +
+	"\x1forderflow/order/v1/events.proto\x12\x12orderflow.order.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1corderflow/type/v1/line.proto\x1a\x1eorderflow/type/v1/person.proto\"\xfb\x04\n" +
 	"\vDescription\x12-\n" +
 	"\x03key\x18\x01 \x01(\v2\x1b.orderflow.type.v1.OrderKeyR\x03key\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x12\x1a\n" +
@@ -1023,7 +1032,8 @@ const file_orderflow_order_v1_events_proto_rawDesc = "" +
 	"hasAddress\x12\x1b\n" +
 	"\thas_email\x18\x0e \x01(\bR\bhasEmail\x12\x1a\n" +
 	"\brevision\x18\x0f \x01(\rR\brevision\x12\x1b\n" +
-	"\thas_phone\x18\x10 \x01(\bR\bhasPhone\"\x9f\x01\n" +
+	"\thas_phone\x18\x10 \x01(\bR\bhasPhone\x12\x1b\n" +
+	"\treport_id\x18\x11 \x01(\fR\breportId\"\x9f\x01\n" +
 	"\vOrderPlaced\x12A\n" +
 	"\vdescription\x18\x01 \x01(\v2\x1f.orderflow.order.v1.DescriptionR\vdescription\x121\n" +
 	"\x06sealed\x18\x02 \x01(\v2\x19.orderflow.type.v1.SealedR\x06sealed\x12\x1a\n" +
