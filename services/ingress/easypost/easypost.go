@@ -5,7 +5,9 @@
 //
 // That is HMAC-SHA256 over the body under the webhook's secret, whose text is brought to Unicode's form NFKD first: one
 // that was typed with "é" is the same key however the keyboard wrote it. No time is signed; what is sent again does no
-// harm, since a scan that was told is known (source.Parcel). EasyPost can send Basic auth in the URL instead; that is not taken.
+// harm, since a scan that was told is known (source.Parcel). Beside it comes X-Hmac-Signature-V2, which signs a time and the
+// path as well; EasyPost's libraries do not look at it, and neither does this. EasyPost can send Basic auth in the URL
+// instead; that is not taken.
 //
 //	{"id": "evt_…", "object": "Event", "description": "tracker.updated", "mode": "test", "result": {…}}
 //

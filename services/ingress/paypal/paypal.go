@@ -13,6 +13,9 @@
 // send it with other words. TLS keeps deliveries from being seen; the time bounds how long one that was seen is of use.
 // PayPal comes again for three days and does not say whether with a new time, so that this is how old a time may be.
 //
+// What PayPal's simulator sends is signed, too, but for a webhook whose id is the word WEBHOOK_ID: anybody can have it sent
+// to any address, so that it is refused. Payments in PayPal's sandbox send what is signed for the webhook's own id.
+//
 // PayPal has payments and no orders of ours. The order's number at the shop that this account is bound to stands in
 // custom_id of the purchase unit, or where that is empty in invoice_id; where that shop is a checkout of one's own, it is
 // the order's immutable id. Refunds may have numbers of their own, which only lead to an order if the payment is not
