@@ -54,7 +54,8 @@ func TestWhyOfWhatWasReleased(t *testing.T) {
 		scanned("R-5", 30*time.Minute))
 	w.released("R-6", at(5*time.Minute, &orderv1.OrderCancelling{Number: 1, By: "shop", Reason: "customer"}))
 	w.released("R-7", at(5*time.Minute, &fraudv1.ReviewDecided{Verdict: fraudv1.Verdict_VERDICT_REVIEW}))
-	for _, number := range []string{"R-1", "R-2", "R-3", "R-4", "R-5", "R-6", "R-7"} {
+	w.released("R-8", at(10*time.Minute, &orderv1.OrderCancelling{Number: 1, By: "shop", Reason: "customer"}), at(11*time.Minute, &orderv1.OrderCancelled{Reason: "customer"}))
+	for _, number := range []string{"R-1", "R-2", "R-3", "R-4", "R-5", "R-6", "R-7", "R-8"} {
 		golden(t, "why_"+number+".txt", w.ok("order", "why", number))
 	}
 	w.clock = func() time.Time { return noon.Add(20 * 24 * time.Hour) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orderflow/orderflow/pkg/money"
 	"github.com/orderflow/orderflow/pkg/order"
 )
 
@@ -161,7 +162,17 @@ func ending(o *order.State) string {
 	if c := o.Order.Cancellation; c != nil { // an import is cancelled without being asked for
 		reason = c.Reason
 	}
-	return "It was cancelled at " + clockTime(o.Order.ClosedAt) + " UTC" + because(reason) + "."
+	return "It was cancelled at " + clockTime(o.Order.ClosedAt) + " UTC" + because(reason) + "." + notGivenBack(o)
+}
+
+// notGivenBack is money of a cancelled order for whose return nobody waits: we only decide about payments that their provider
+// told of.
+func notGivenBack(o *order.State) string {
+	f := o.Funds()
+	if f.Net() <= 0 {
+		return ""
+	}
+	return " Of what was paid, " + money.FromProto(f.Money(f.Net())).String() + " did not go back: where only the shop told of a payment, the shop gives it back."
 }
 
 // parcelSentence is for orders that have left: one sentence says it all.

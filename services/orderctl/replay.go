@@ -205,7 +205,7 @@ func (r *replayed) print(w io.Writer) error {
 		p.line("%s erased: nobody can read %s again.", are(r.Erased), map[bool]string{true: "it", false: "them"}[r.Erased == 1])
 	}
 	if r.Superseded > 0 {
-		p.line("%s older readings of deliveries that were read again.", are(r.Superseded))
+		p.line("%s of an older reading: the delivery was read again since.", are(r.Superseded))
 	}
 	if r.NotSent > 0 {
 		p.line("%d could not be sent:", r.NotSent)
