@@ -33,6 +33,7 @@ func Users() []User {
 		{"ingress", []string{"intake.>", info(Intake)}, nil},
 		projectorUser(),
 		amazonUser(),
+		operatorsUser(),
 		{Operator, []string{">"}, []string{">"}},
 	}
 	for _, service := range slices.Sorted(maps.Keys(factsOf)) {
@@ -78,6 +79,15 @@ func projectorUser() User {
 func amazonUser() User {
 	u := User{Name: "amazon", Publish: []string{"intake.*.amazon.>", "dead.amazon.>"}}
 	u.Publish = append(u.Publish, pulls(SourceDurable("amazon", "amazon"))...)
+	return u
+}
+
+// operatorsUser asks services for what operators want done, publishes deliveries and dead messages again, and takes those
+// out of DEAD. It pulls nothing: what it says of an order it reads in the database.
+func operatorsUser() User {
+	u := User{Name: "operators", Publish: []string{"commands.>", "intake.>", "events.>"}}
+	u.Publish = append(u.Publish, info(Intake), info(Commands), info(Dead))
+	u.Publish = append(u.Publish, api("CONSUMER.LIST."+Intake), api("STREAM.MSG.GET."+Dead), api("DIRECT.GET."+Dead), api("STREAM.MSG.DELETE."+Dead))
 	return u
 }
 

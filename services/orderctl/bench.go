@@ -49,6 +49,7 @@ func benchCommand() *cobra.Command {
 	f := &benchFlags{}
 	c := &cobra.Command{
 		Use: "bench", Short: "Measure it on this machine", Long: benchHelp,
+		Annotations: here("it measures your machine"),
 		Example: `  orderctl bench
   orderctl bench --only webhooks --seconds 5
   orderctl bench --only orders --stored 0 --json -`,

@@ -19,9 +19,10 @@ import (
 func brokerCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "broker", Short: "Run a NATS server with a configuration file", Hidden: true,
-		Long: "Run the NATS server that is part of this program with a configuration file, as nats-server -c does.",
-		Args: takes(cobra.ExactArgs(1), "the configuration's file"),
-		RunE: func(c *cobra.Command, args []string) error { return embed.Serve(c.Context(), args[0]) },
+		Annotations: here("it is a server itself"),
+		Long:        "Run the NATS server that is part of this program with a configuration file, as nats-server -c does.",
+		Args:        takes(cobra.ExactArgs(1), "the configuration's file"),
+		RunE:        func(c *cobra.Command, args []string) error { return embed.Serve(c.Context(), args[0]) },
 	}
 }
 

@@ -29,6 +29,7 @@ func checkCommand() *cobra.Command {
 	var f checking
 	c := &cobra.Command{
 		Use: "check --source SOURCE [--secret SECRET] -H 'Name: value' … FILE", Short: "Say whether a webhook would be accepted, and if not, why",
+		Annotations: here("it checks with secrets of yours"),
 		Long: `Say whether a webhook would be accepted, and if not, why: for whoever sends webhooks that are answered 401. FILE is the
 body exactly as it was sent, or "-". The exit status is 0 if it would be accepted, 1 if not.
 

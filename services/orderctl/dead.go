@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orderflow/orderflow/pkg/bus"
+	"github.com/orderflow/orderflow/services/operators"
 )
 
 func deadCommand() *cobra.Command {
@@ -66,7 +67,8 @@ func withJetStream(c *cobra.Command, use func(ctx context.Context, js jetstream.
 func deadListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List messages that were given up on, oldest first",
-		Long: "List messages that were given up on, oldest first.",
+		Annotations: needs(operators.Viewer),
+		Long:        "List messages that were given up on, oldest first.",
 		Example: `  orderctl dead list
   orderctl dead list --service payment --json`,
 		Args: takesNothing,
@@ -123,9 +125,10 @@ func printDead(c *cobra.Command, list []deadSummary) error {
 func deadShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show NUMBER", Short: "Show one of them: why, whose, and what it says",
-		Long:    "Show one of them: why it was given up, about which order, and what it says. Bodies and personal data are not shown.",
-		Example: `  orderctl dead show 17`,
-		Args:    takes(cobra.ExactArgs(1), "one NUMBER, as 'orderctl dead list' shows it"),
+		Annotations: needs(operators.Viewer),
+		Long:        "Show one of them: why it was given up, about which order, and what it says. Bodies and personal data are not shown.",
+		Example:     `  orderctl dead show 17`,
+		Args:        takes(cobra.ExactArgs(1), "one NUMBER, as 'orderctl dead list' shows it"),
 		RunE: func(c *cobra.Command, args []string) error {
 			numbers, err := numbersOf(c, args)
 			if err != nil {
@@ -194,6 +197,7 @@ func numbersOf(c *cobra.Command, args []string) ([]uint64, error) {
 func deadRedriveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "redrive [NUMBER…]", Short: "Give dead messages a second chance",
+		Annotations: needs(operators.Operator),
 		Long: `Give dead messages a second chance: each is published where it came from, under an id of its own, and taken out of
 the list. What fails again comes back with a new number. Doing it twice does no harm.`,
 		Example: `  orderctl dead redrive 17 18

@@ -14,6 +14,7 @@ import (
 func healthCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "health", Short: "Ask a running process whether it is ready: exit status 0 or 1",
+		Annotations: here("it asks the process beside it"),
 		Long: `Ask a running process whether it is ready, at /readyz of its admin address: exit status 0 if it is, else 1 and why.
 The address is --url, else the setting ADMIN_LISTEN, else that of a running 'orderctl up' (--data). It needs neither
 database nor broker, and so serves as a container's health check.`,

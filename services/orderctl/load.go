@@ -55,7 +55,8 @@ func loadCommand() *cobra.Command {
 	f := &loadFlags{}
 	c := &cobra.Command{
 		Use: "load", Short: "Send signed orders at a rate, and report how they are answered", Long: loadHelp, Example: loadExample,
-		Args: takesNothing, RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
+		Annotations: here("it sends webhooks with secrets of yours"),
+		Args:        takesNothing, RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
 	c.Flags().StringVar(&f.url, "url", "", "address of the ingress, without /webhooks; the running 'orderctl up' if it is not told")
 	c.Flags().Float64Var(&f.rate, "rate", 10, "deliveries a second; 0 is as many as are taken")

@@ -14,6 +14,7 @@ import (
 func migrateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "migrate", Short: "Bring the database up to what this version needs",
+		Annotations: here("it makes tables, as only the owner of the database may"),
 		Long: `Bring the database up to what this version needs: the event store's tables and every service's own. Migrations only
 go forward, several may run at once, and a service does not start on a database that lacks one. 'orderctl up' does it
 by itself.`,
@@ -48,6 +49,7 @@ func databaseURL(c *cobra.Command) (string, error) {
 func provisionCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "provision", Short: "Make the streams of JetStream, or bring them to what this version wants",
+		Annotations: here("it makes streams, as only the operator of the broker may"),
 		Long: `Make the streams of JetStream, or bring them to what this version wants. No stream and no message is ever deleted.
 Durables are made by the services that use them. 'orderctl up' does it by itself.`,
 		Example: `  NATS_URL=nats://nats:4222 orderctl provision --replicas 3`,

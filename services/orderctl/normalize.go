@@ -80,6 +80,7 @@ func normalizeCommand() *cobra.Command {
 	var f normalizing
 	c := &cobra.Command{
 		Use: "normalize --source SOURCE FILE", Short: "Show the facts that a webhook's payload becomes",
+		Annotations: here("it reads a file of yours, and needs nothing else"),
 		Long: `Show the facts that a webhook's payload becomes, as JSON. No signature is needed, and nothing is sent anywhere.
 
 Amounts stand there twice: in minor units, as they are kept, and as decimals. FILE may be "-". The exit status is 1 if

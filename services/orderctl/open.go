@@ -54,6 +54,9 @@ const (
 
 // where finds out where everything is: the environment first, then a running 'orderctl up'.
 func where(c *cobra.Command) (run Running, masterKey string, err error) {
+	if a := askerIn(c.Context()); a != nil {
+		return a.system.Running, "", nil
+	}
 	dir, err := c.Flags().GetString(flagData)
 	if err != nil {
 		return run, "", err
@@ -105,10 +108,15 @@ type system struct {
 	pool  *pgxpool.Pool
 	store *eventstore.Store
 	vault *seal.Vault
+	// shared says that the pool is not this command's own.
+	shared bool
 }
 
 // open connects to the database; the caller closes it.
 func open(c *cobra.Command) (*system, error) {
+	if a := askerIn(c.Context()); a != nil {
+		return a.system, nil
+	}
 	run, key, err := where(c)
 	if err != nil {
 		return nil, err
@@ -129,10 +137,14 @@ func open(c *cobra.Command) (*system, error) {
 		pool.Close()
 		return nil, err
 	}
-	return &system{run, pool, eventstore.New(pool, vault), vault}, nil
+	return &system{Running: run, pool: pool, store: eventstore.New(pool, vault), vault: vault}, nil
 }
 
-func (s *system) close() { s.pool.Close() }
+func (s *system) close() {
+	if !s.shared {
+		s.pool.Close()
+	}
+}
 
 // What the environment may lack.
 var (
@@ -142,6 +154,9 @@ var (
 
 // broker connects to JetStream for as long as use runs.
 func broker(ctx context.Context, run Running, use func(context.Context, jetstream.JetStream) error) error {
+	if a := askerIn(ctx); a != nil {
+		return withoutStreams(use(ctx, a.js))
+	}
 	if run.NATSURL == "" {
 		return errNoBroker
 	}
@@ -154,7 +169,11 @@ func broker(ctx context.Context, run Running, use func(context.Context, jetstrea
 	if err != nil {
 		return err
 	}
-	err = use(ctx, js)
+	return withoutStreams(use(ctx, js))
+}
+
+// withoutStreams says what makes streams that are missing.
+func withoutStreams(err error) error {
 	if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrNoStreamResponse) {
 		return fmt.Errorf("%w; orderctl provision makes the streams", err)
 	}

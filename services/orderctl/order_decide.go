@@ -13,6 +13,7 @@ import (
 
 	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/order"
+	"github.com/orderflow/orderflow/services/operators"
 
 	commandv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/command/v1"
 	orderv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/order/v1"
@@ -28,6 +29,7 @@ refused, and why.
 func cancelCommand() *cobra.Command {
 	return deciding(&cobra.Command{
 		Use: "cancel ORDER", Short: "Ask for an order to be cancelled",
+		Annotations: needs(operators.Operator),
 		Long: `Ask for an order to be cancelled. Fulfillment, inventory and payment are asked to close: a label is voided, stock is
 given back, money is granted back. If one of them cannot (the parcel has left), the cancellation is refused and the
 order goes on.` + commandHelp,
@@ -41,8 +43,9 @@ order goes on.` + commandHelp,
 func holdCommand() *cobra.Command {
 	return deciding(&cobra.Command{
 		Use: "hold ORDER", Short: "Keep an order from being shipped until it is released",
-		Long:    `Keep an order from being shipped until 'orderctl order release' takes the hold away.` + commandHelp,
-		Example: `  orderctl order hold checkout/A-17 --reason "address is being checked"`,
+		Annotations: needs(operators.Operator),
+		Long:        `Keep an order from being shipped until 'orderctl order release' takes the hold away.` + commandHelp,
+		Example:     `  orderctl order hold checkout/A-17 --reason "address is being checked"`,
 	}, serviceOrders, func(_ *cobra.Command, cmd *commandv1.Command, _ *order.State, _ []string) error {
 		cmd.Body = &commandv1.Command_HoldOrder{HoldOrder: &commandv1.HoldOrder{}}
 		return nil
@@ -52,6 +55,7 @@ func holdCommand() *cobra.Command {
 func releaseCommand() *cobra.Command {
 	c := deciding(&cobra.Command{
 		Use: "release ORDER", Short: "Take a hold away from an order",
+		Annotations: needs(operators.Operator),
 		Long: `Take a hold away from an order. If holds of several kinds stand, --hold says which: payment, stock, address, operator
 or edit. A fraud hold ends with 'orderctl order review'. The rule that placed a hold does not place it again as long as
 the order is described as it is now.` + commandHelp,
@@ -98,8 +102,9 @@ func holdKind(c *cobra.Command, kind string, o *order.State) (string, error) {
 func retryLabelCommand() *cobra.Command {
 	return deciding(&cobra.Command{
 		Use: "retry-label ORDER", Short: "Try again to buy a label that was given up",
-		Long:    `Try again to buy a label that was given up, or that is to be tried later.` + commandHelp,
-		Example: `  orderctl order retry-label shopify/1001`,
+		Annotations: needs(operators.Operator),
+		Long:        `Try again to buy a label that was given up, or that is to be tried later.` + commandHelp,
+		Example:     `  orderctl order retry-label shopify/1001`,
 	}, serviceFulfillment, func(_ *cobra.Command, cmd *commandv1.Command, _ *order.State, _ []string) error {
 		cmd.Body = &commandv1.Command_RetryLabel{RetryLabel: &commandv1.RetryLabel{}}
 		return nil
@@ -109,6 +114,7 @@ func retryLabelCommand() *cobra.Command {
 func reviewCommand() *cobra.Command {
 	c := deciding(&cobra.Command{
 		Use: "review ORDER clear|reject", Short: "Decide about an order whose risk is too high for the rules",
+		Annotations: needs(operators.Operator),
 		Long: `Decide about an order whose risk is too high for the rules: clear lets it go on, reject cancels it. The verdict
 outweighs the score, and may be changed until the order has ended.` + commandHelp,
 		Example: `  orderctl order review stripe:pi_3Nx clear --reason "known customer"

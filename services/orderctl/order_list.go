@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
-	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/pkg/order"
+	"github.com/orderflow/orderflow/services/operators"
 )
 
 // statuses are all words that an order's status can be.
@@ -27,7 +27,8 @@ var statuses = []string{
 func orderListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List orders, newest first",
-		Long: "List orders, newest first, from the table read.orders.\n\n" + overdueHelp + "\n\n" + timeHelp + "\n\nStatuses: " + strings.Join(statuses, ", ") + ".",
+		Annotations: needs(operators.Viewer),
+		Long:        "List orders, newest first, from the table read.orders.\n\n" + overdueHelp + "\n\n" + timeHelp + "\n\nStatuses: " + strings.Join(statuses, ", ") + ".",
 		Example: `  orderctl order list
   orderctl order list --waiting                      those that wait for somebody, and for what
   orderctl order list --overdue                      those that have waited for longer than they may
@@ -48,7 +49,7 @@ func orderListCommand() *cobra.Command {
 	c.Flags().Int("limit", 50, "at most so many")
 	c.Flags().Bool("waiting", false, "only orders that a gate keeps from being released")
 	c.Flags().Bool("overdue", false, "only orders that wait for somebody whose time is over")
-	_ = c.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(statuses, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
+	completes(c.Flags(), "status", statuses...)
 	return c
 }
 
@@ -142,16 +143,12 @@ func listOrders(c *cobra.Command, f filters) ([]listed, error) {
 	if f.overdue {
 		return overdue(c, f)
 	}
-	url, err := databaseURL(c)
-	if err != nil {
-		return nil, err
-	}
-	pool, err := host.OpenPool(c.Context(), url, "orderctl", 2)
-	if err != nil {
-		return nil, err
-	}
-	defer pool.Close()
-	return readOrders(c.Context(), pool, f)
+	var orders []listed
+	err := withPool(c, func(ctx context.Context, pool *pgxpool.Pool) (err error) {
+		orders, err = readOrders(ctx, pool, f)
+		return err
+	})
+	return orders, err
 }
 
 func printOrders(c *cobra.Command, f filters, orders []listed, more bool) error {

@@ -36,7 +36,8 @@ const askEvery = 50 * time.Millisecond
 // commandFlags adds what every command to a service takes.
 func commandFlags(c *cobra.Command) {
 	c.Flags().String("reason", "", "why, for whoever reads the timeline; no personal data")
-	c.Flags().String("by", "", "who asks (default: you, by the name of your account here)")
+	c.Flags().String("by", "", "who asks (default: you, by the name of your account here, or at a server)")
+	aboutFlag(c.Flags(), "by", staysHere, "who asks is who is logged in")
 	c.Flags().Duration("wait", 5*time.Second, "how long to wait for the answer")
 }
 
@@ -57,6 +58,9 @@ func askedBy(c *cobra.Command) (asked, error) {
 	}
 	if a.wait, err = c.Flags().GetDuration("wait"); err != nil {
 		return a, err
+	}
+	if who := askerIn(c.Context()); who != nil {
+		a.by = who.call.Operator
 	}
 	if a.by == "" {
 		a.by = whoami()

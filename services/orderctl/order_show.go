@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orderflow/orderflow/pkg/order"
+	"github.com/orderflow/orderflow/services/operators"
 
 	typev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/type/v1"
 )
@@ -16,6 +17,7 @@ import (
 func orderShowCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "show ORDER", Short: "Show everything that is known of an order",
+		Annotations: needs(operators.Viewer),
 		Long: `Show everything that is known of an order: it is folded from its events for this, never read from a table.
 
 ` + orderHelp + `
@@ -39,6 +41,7 @@ Personal data is shown only with --personal.`,
 	momentFlags(c)
 	c.Flags().Bool("events", false, "list every event with what it holds")
 	c.Flags().Bool("personal", false, "show personal data: name, e-mail, phone, addresses")
+	aboutFlag(c.Flags(), "personal", roleNeeded, string(operators.Operator))
 	return c
 }
 

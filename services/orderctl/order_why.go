@@ -10,11 +10,13 @@ import (
 
 	"github.com/orderflow/orderflow/pkg/money"
 	"github.com/orderflow/orderflow/pkg/order"
+	"github.com/orderflow/orderflow/services/operators"
 )
 
 func orderWhyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "why ORDER", Short: "Say what an order waits for, since when, for whom and until when",
+		Annotations: needs(operators.Viewer),
 		Long: `Say in words what an order waits for: every closed gate with who has to move, since when and until when; what will
 happen by itself and when; what was parked, given up or stuck on its way.
 

@@ -18,6 +18,7 @@ import (
 func psqlCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "psql [-- ARGS…]", Short: "Open the database in psql",
+		Annotations: here("analysts have logins at the database of their own (the role analyst)"),
 		Long: `Open the database in psql, which is looked for on PATH, among the binaries of the private Postgres and in the
 folders where it is usually installed. What stands behind -- is given to psql. Where there is no psql, 'orderctl sql'
 runs a query without it.`,

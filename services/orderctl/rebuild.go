@@ -17,6 +17,7 @@ func rebuildCommand() *cobra.Command {
 	var patience time.Duration
 	c := &cobra.Command{
 		Use: "rebuild", Short: "Fold every table anew from the events, and swap",
+		Annotations: here("it makes tables, as only the owner of the database may"),
 		Long: `Fold every table of schema read anew from the events, beside the live ones, and swap behind the views when they are
 complete. Everything goes on meanwhile: readers see the old tables until they see the new ones, and what happens is
 in both. Before the swap the two are compared, and rows that were not as the events say are counted; then the new ones

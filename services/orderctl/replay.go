@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
+
+	"github.com/orderflow/orderflow/services/operators"
 )
 
 const replayHelp = `Drive deliveries of the journal through the services again: for when the broker has lost what was not handled yet, or
@@ -33,7 +35,8 @@ Exit status 1 says that some could not be sent.`
 func replayCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "replay", Short: "Drive deliveries of the journal through the services again, as they were read",
-		Long: replayHelp + "\n\n" + timeHelp + "\n\n" + deliveryHelp,
+		Annotations: needs(operators.Operator),
+		Long:        replayHelp + "\n\n" + timeHelp + "\n\n" + deliveryHelp,
 		Example: `  orderctl replay --since 2h                         everything of the last two hours
   orderctl replay --source stripe --since 2026-11-25 --until 2026-11-26
   orderctl replay --id 5f0c2a9e-1b2c --id evt_1PqXyz

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Main runs orderctl and returns its exit status: 0 done, 1 failed or "no", 2 called wrongly.
@@ -24,6 +25,7 @@ func Main(args []string) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	root := Root()
+	complete(root)
 	root.SetArgs(args)
 	code, message := outcome(root.ExecuteContext(ctx))
 	if message != "" {
@@ -95,7 +97,8 @@ func Root() *cobra.Command {
 		Long: `Run orderflow, ask it about orders, and put right what is stuck.
 
 Commands find the system in the environment (DATABASE_URL, NATS_URL, MASTER_KEY) or, without that, in the folder of a
-running 'orderctl up' (--data). Exit status: 0 done, 1 failed or "no", 2 called wrongly.`,
+running 'orderctl up' (--data). With ORDERFLOW_SERVER or --server, and once 'orderctl login' has let you in, the service
+operators runs them for you instead, as far as your role allows. Exit status: 0 done, 1 failed or "no", 2 called wrongly.`,
 		Example: `  orderctl up --sandbox                         run everything on this machine
   orderctl order list --waiting                 what does not move by itself, and why
   orderctl order show shopify/1001              everything that is known of an order
@@ -107,8 +110,31 @@ running 'orderctl up' (--data). Exit status: 0 done, 1 failed or "no", 2 called 
 	}
 	root.PersistentFlags().String(flagData, defaultData, "folder of a running 'orderctl up'; its run.json says where everything is")
 	root.PersistentFlags().Bool(flagJSON, false, "print JSON, for scripts")
+	serverFlags(root)
+	root.PersistentPreRunE = gate
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return calledWrongly(c, "%v", err) })
 	return grouped(root, commands()...)
+}
+
+// wordsOf names what a flag's value can be, in its annotations.
+const wordsOf = "words"
+
+// completes says what a flag's value can be.
+func completes(flags *pflag.FlagSet, name string, words ...string) {
+	_ = flags.SetAnnotation(name, wordsOf, words) // fails only for a flag that is not there
+}
+
+// complete lets shells know. cobra keeps every flag for ever for that, so a server, which makes a tree for each command,
+// does without.
+func complete(c *cobra.Command) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if words := f.Annotations[wordsOf]; len(words) > 0 {
+			_ = c.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
+		}
+	})
+	for _, child := range c.Commands() {
+		complete(child)
+	}
 }
 
 // commands is the list of commands.
@@ -132,6 +158,9 @@ func commands() []*cobra.Command {
 		checkCommand(),
 		psqlCommand(),
 		sqlCommand(),
+		operatorsCommand(),
+		loginCommand(),
+		logoutCommand(),
 		settingsCommand(),
 		healthCommand(),
 		versionCommand(),

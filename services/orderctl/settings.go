@@ -14,6 +14,7 @@ import (
 func settingsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "settings", Short: "List every setting, with its default and who reads it",
+		Annotations: here("it is about this program"),
 		Long: `List every setting, with its default and who reads it. Settings come from the environment. With --markdown it is the
 table in the README, which 'make docs' writes there. With --nats it is something else: the users of the broker with what
 each of them may do, for the configuration of a NATS server (deploy/nats/users.conf).`,

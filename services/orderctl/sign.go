@@ -26,6 +26,7 @@ func signCommand() *cobra.Command {
 	var f signing
 	c := &cobra.Command{
 		Use: "sign --source SOURCE [--secret SECRET] FILE", Short: "Make the headers with which a provider would send a payload",
+		Annotations: here("it signs with secrets of yours"),
 		Long: `Make the headers with which a provider would send a payload, one "Name: value" a line, or with --curl the whole
 command that sends it. FILE may be "-". The bytes of the file are signed as they stand, so send them as they stand.
 

@@ -19,6 +19,7 @@ import (
 func sqlCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: `sql "SELECT …"`, Short: "Run one query that reads, and print its rows",
+		Annotations: here("analysts have logins at the database of their own (the role analyst)"),
 		Long: `Run one query and print its rows as a table or, with --json, as a list of objects. It runs in a transaction that
 can only read, and needs no psql.`,
 		Example: `  orderctl sql "SELECT order_number, status FROM read.orders ORDER BY placed_at DESC LIMIT 10"

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orderflow/orderflow/services/operators"
+
 	commandv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/command/v1"
 )
 
@@ -24,6 +26,7 @@ func stockCommand() *cobra.Command {
 func stockSetCommand() *cobra.Command {
 	return moving(&cobra.Command{
 		Use: "set SKU QUANTITY", Short: "Set what is on hand: a count",
+		Annotations: needs(operators.Operator),
 		Long: `Set what is on hand of a SKU at a location: a count. It may leave less than is reserved; that is recorded as
 oversold, reported and worked off.` + csvHelp,
 		Example: `  orderctl stock set MUG 120
@@ -35,6 +38,7 @@ oversold, reported and worked off.` + csvHelp,
 func stockReceiveCommand() *cobra.Command {
 	return moving(&cobra.Command{
 		Use: "receive SKU QUANTITY", Short: "Add to what is on hand: goods came in",
+		Annotations: needs(operators.Operator),
 		Long: `Add to what is on hand of a SKU at a location: goods came in. Orders that wait for it are looked at again at once,
 those that have waited longest first.` + csvHelp,
 		Example: `  orderctl stock receive MUG 20
@@ -78,6 +82,7 @@ func moving(c *cobra.Command, m movement) *cobra.Command {
 	commandFlags(c)
 	c.Flags().String("location", "", "`LOCATION` of what names none (default: the setting INVENTORY_DEFAULT_LOCATION)")
 	c.Flags().String("csv", "", "read many from this `FILE`")
+	aboutFlag(c.Flags(), "csv", isFile, "yes")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		a, err := askedBy(c)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/services/operators"
 
 	stockv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/stock/v1"
 )
@@ -33,6 +34,7 @@ type levelView struct {
 func stockShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show [SKU…]", Short: "Show what is on hand, reserved and available, per location",
+		Annotations: needs(operators.Viewer),
 		Long: `Show what is on hand, reserved and available, per location: of the SKUs that are named, or of all. It is read from
 the state that inventory writes with every move, so that it is never behind.`,
 		Example: `  orderctl stock show

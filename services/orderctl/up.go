@@ -49,6 +49,7 @@ func upCommand() *cobra.Command {
 	f := &upFlags{}
 	c := &cobra.Command{
 		Use: "up", Short: "Run every service in this process", Long: upHelp, Example: upExample, Args: takesNothing,
+		Annotations: here("it runs everything on your machine"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if f.demo < 0 || f.exit && f.demo == 0 || f.demo > 0 && !f.Sandbox {
 				return calledWrongly(c, "--demo takes a number of orders and needs --sandbox; --exit needs --demo")

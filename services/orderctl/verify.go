@@ -16,6 +16,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/pkg/order"
 	"github.com/orderflow/orderflow/services/inventory"
+	"github.com/orderflow/orderflow/services/operators"
 	"github.com/orderflow/orderflow/services/projector"
 
 	stockv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/stock/v1"
@@ -24,6 +25,7 @@ import (
 func verifyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "verify", Short: "Prove that state is only a fold, stock adds up and money is counted once",
+		Annotations: needs(operators.Operator),
 		Long: `Prove, on a running system and as of one moment, that
 
   every order folds     no version is missing in any of its streams

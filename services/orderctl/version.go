@@ -40,7 +40,8 @@ func built() build {
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Say which version this is", Long: "Say which version this is, and what it was built of.",
-		Example: "  orderctl version --json", Args: takesNothing,
+		Annotations: here("it is about this program"),
+		Example:     "  orderctl version --json", Args: takesNothing,
 		RunE: func(c *cobra.Command, _ []string) error {
 			b := built()
 			if wantsJSON(c) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/orderflow/orderflow/pkg/event"
 	"github.com/orderflow/orderflow/pkg/ident"
+	"github.com/orderflow/orderflow/services/operators"
 )
 
 func webhooksCommand() *cobra.Command {
@@ -55,6 +56,7 @@ type webhookFilters struct {
 func webhooksListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List deliveries, newest first",
+		Annotations: needs(operators.Viewer),
 		Long: `List deliveries, newest first, each as it was read last. The outcome is accepted, quarantined (signed, and not or not wholly understood) or
 nothing_for_us (understood, and it says nothing that we keep). An ID that is shortened here is enough for 'show'.
 
@@ -81,7 +83,7 @@ after they came: what waited longer for a name is found only if it names the ord
 	c.Flags().String("order", "", "only deliveries about this `ORDER`")
 	c.Flags().Int("limit", 50, "at most so many")
 	rangeFlags(c)
-	_ = c.RegisterFlagCompletionFunc("outcome", cobra.FixedCompletions(webhookOutcomes, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
+	completes(c.Flags(), "outcome", webhookOutcomes...)
 	return c
 }
 

@@ -50,7 +50,8 @@ func webhooksReconcileCommand() *cobra.Command {
 	var f reconciling
 	c := &cobra.Command{
 		Use: "reconcile --source stripe", Short: "Name what a provider says it sent and we never got",
-		Long: webhooksReconcileHelp + "\n\n" + timeHelp,
+		Annotations: here("it asks the provider with a key of yours (STRIPE_API_KEY)"),
+		Long:        webhooksReconcileHelp + "\n\n" + timeHelp,
 		Example: `  orderctl webhooks reconcile --source stripe
   orderctl webhooks reconcile --source stripe --account jp --since 7d --failed
   orderctl webhooks reconcile --source stripe --since 2026-11-25 --until 2026-11-26 --fetch`,

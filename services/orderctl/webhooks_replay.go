@@ -15,6 +15,7 @@ import (
 
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/services/ingress"
+	"github.com/orderflow/orderflow/services/operators"
 	"github.com/orderflow/orderflow/services/projector/reread"
 
 	intakev1 "github.com/orderflow/orderflow/pkg/gen/orderflow/intake/v1"
@@ -40,7 +41,8 @@ Exit status 1 says that some were not sent that read otherwise, or could not be 
 func webhooksReplayCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "replay", Short: "Read deliveries anew, and send what is read otherwise today",
-		Long: webhooksReplayHelp + "\n\n" + timeHelp + "\n\n" + deliveryHelp,
+		Annotations: needs(operators.Operator),
+		Long:        webhooksReplayHelp + "\n\n" + timeHelp + "\n\n" + deliveryHelp,
 		Example: `  orderctl webhooks replay --dry-run                        what would change of all that is in quarantine
   orderctl webhooks replay --source shopify --reason bad_value --since 2d
   orderctl webhooks replay --id 5f0c2a9e-1b2c --id evt_1PqXyz
@@ -60,7 +62,7 @@ func webhooksReplayCommand() *cobra.Command {
 	c.Flags().String("reason", "", "only deliveries that were quarantined for this `REASON`: bad_value, missing_field, unknown_topic …")
 	c.Flags().StringSlice("id", nil, "these deliveries, whatever their outcome; may be given several times")
 	c.Flags().Bool("dry-run", false, "send nothing, show what would change")
-	_ = c.RegisterFlagCompletionFunc("outcome", cobra.FixedCompletions(append([]string{outcomeAll}, webhookOutcomes...), cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
+	completes(c.Flags(), "outcome", append([]string{outcomeAll}, webhookOutcomes...)...)
 	return c
 }
 

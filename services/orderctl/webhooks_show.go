@@ -11,11 +11,14 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/orderflow/orderflow/services/operators"
 )
 
 func webhooksShowCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "show ID", Short: "Show a delivery, and what became of every fact in it",
+		Annotations: needs(operators.Viewer),
 		Long: `Show a delivery, and what became of every fact in it: the events that it caused, what it waits for, or that it was
 given up. The facts are read out of the body again for this.
 
@@ -54,6 +57,7 @@ The body holds personal data and is shown only with --body.`,
 		},
 	}
 	c.Flags().Bool("body", false, "print the body as it came, and nothing else; with --json: beside everything else")
+	aboutFlag(c.Flags(), "body", roleNeeded, string(operators.Operator))
 	return c
 }
 

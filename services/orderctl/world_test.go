@@ -103,7 +103,9 @@ func (w *world) file(name string, content any) {
 // called is what a command printed and how it ended.
 type called struct {
 	out, said string
-	code      int
+	// err is what stood on the other stream.
+	err  string
+	code int
 }
 
 // run calls orderctl as a person would.
@@ -125,7 +127,7 @@ func call(ctx context.Context, input string, args ...string) called {
 	root.SetErr(&progress)
 	root.SetArgs(args)
 	code, said := outcome(root.ExecuteContext(ctx))
-	return called{out.String(), said, code}
+	return called{out.String(), said, progress.String(), code}
 }
 
 // ok calls orderctl and wants it to succeed.
