@@ -73,22 +73,17 @@ func sourceNames() []string {
 func settleSource(c *Config, s source.Source, environ map[string]string) (map[string]account, error) {
 	prefix := strings.ToUpper(s.Name())
 	secret := source.Setting(s)
-	base := c.of(s.Name())
 	found := map[string]account{}
 	var errs []error
-	mode := told{prefix + "_MODE", base.mode}
-	if mode.value == "" {
-		mode = told{"INGRESS_MODE", c.Mode}
-	}
-	shop, capture := told{prefix + "_SHOP", base.shop}, told{prefix + "_CAPTURE", c.capture(s.Name())}
-	terms, err := settleTerms(c, s.Name(), environ)
+	mode, shop, capture := c.mode(prefix), told{prefix + shopSetting, c.text(prefix + shopSetting)}, told{prefix + captureSetting, c.text(prefix + captureSetting)}
+	terms, err := settleTerms(c, s, environ)
 	errs = append(errs, err)
-	given, err := credentials(s, base.secrets, environ)
+	given, err := credentials(s, c.list(secret), environ)
 	errs = append(errs, err)
 	for _, g := range given {
 		suffix := "_" + strings.ToUpper(g.account)
 		a, err := settleAccount(s, g, settings{
-			mode: mode.of(environ, prefix+"_MODE"+suffix), shop: shop.of(environ, prefix+"_SHOP"+suffix), capture: capture.of(environ, prefix+"_CAPTURE"+suffix),
+			mode: mode.of(environ, prefix+modeSetting+suffix), shop: shop.of(environ, prefix+shopSetting+suffix), capture: capture.of(environ, prefix+captureSetting+suffix),
 		})
 		a.terms = terms
 		found[g.account] = a
@@ -126,10 +121,10 @@ func accountsIn(environ map[string]string, prefix string) []string {
 // orphans are settings of accounts that have no secret: a mistyped name would be passed over silently otherwise.
 func orphans(environ map[string]string, found map[string]account, prefix, secret string) error {
 	var errs []error
-	for _, kind := range []string{"_MODE_", "_SHOP_", "_CAPTURE_"} {
-		for _, suffix := range accountsIn(environ, prefix+kind) {
+	for _, kind := range []string{modeSetting, shopSetting, captureSetting} {
+		for _, suffix := range accountsIn(environ, prefix+kind+"_") {
 			if _, ok := found[strings.ToLower(suffix)]; !ok {
-				errs = append(errs, fmt.Errorf("%s%s%s is set, but %s_%s is not", prefix, kind, suffix, secret, suffix))
+				errs = append(errs, fmt.Errorf("%s%s_%s is set, but %s_%s is not", prefix, kind, suffix, secret, suffix))
 			}
 		}
 	}

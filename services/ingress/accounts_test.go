@@ -121,7 +121,7 @@ func TestEverySourceHasItsSettings(t *testing.T) {
 	}
 	for _, s := range Sources() {
 		assert.True(t, have[source.Setting(s)], s.Name())
-		assert.NotEmpty(t, config().of(s.Name()).secrets, s.Name())
+		assert.NotEmpty(t, config().list(source.Setting(s)), s.Name())
 	}
 }
 

@@ -3,6 +3,7 @@ package ingress
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
@@ -13,7 +14,7 @@ import (
 type Config struct {
 	Listen         string        `env:"INGRESS_LISTEN" envDefault:"127.0.0.1:8080" desc:"Address where webhooks are taken."`
 	Sources        []string      `env:"INGRESS_SOURCES" envDefault:"stripe,shopify,woocommerce,checkout" desc:"Sources that are taken, separated by commas; twilio is its status callbacks, sandbox the sandbox carrier. Each needs its secret."`
-	MaxBody        int64         `env:"INGRESS_MAX_BODY" envDefault:"1048576" desc:"Largest body of a webhook, in bytes; <SOURCE>_MAX_BODY for one source. Twilio's are at most 262144 anyway."`
+	MaxBody        int64         `env:"INGRESS_MAX_BODY" envDefault:"1048576" desc:"Largest body of a webhook, in bytes. Twilio 262144; UPS 4194304, since it sends photographs. <SOURCE>_MAX_BODY for one source."`
 	PublishTimeout time.Duration `env:"INGRESS_PUBLISH_TIMEOUT" envDefault:"3s" desc:"How long a delivery that has arrived may take to be kept, certificates and confirmations included, before the provider is told to come again (503); never beyond INGRESS_ANSWER_TIMEOUT."`
 	PublicURL      string        `env:"INGRESS_PUBLIC_URL" desc:"The address that providers call, such as https://hooks.example.com: for sources that sign it. Without it, the Host header says, or a trusted proxy."`
 
@@ -80,53 +81,38 @@ func (c *Config) CheckEnviron(environ map[string]string) error {
 	return err
 }
 
-// own is what a source's settings for the account "default" are.
-type own struct {
-	secrets []string
-	mode    string
-	shop    string
+// list is what a setting of several words holds, and text one of a single word: by their names, so that a source has its
+// settings by having them in Config. There is nothing in one that is not there.
+func (c *Config) list(setting string) []string {
+	field, _ := c.field(setting)
+	words, _ := field.([]string)
+	return words
 }
 
-func (c *Config) of(name string) own {
-	switch name {
-	case "stripe":
-		return own{c.StripeSecrets, c.StripeMode, c.StripeShop}
-	case "adyen":
-		return own{c.AdyenKeys, c.AdyenMode, c.AdyenShop}
-	case "paypal":
-		return own{c.PayPalWebhooks, c.PayPalMode, c.PayPalShop}
-	case "shopify":
-		return own{c.ShopifySecrets, c.ShopifyMode, ""}
-	case "woocommerce":
-		return own{c.WooCommerceSecrets, c.WooCommerceMode, ""}
-	case "checkout":
-		return own{c.CheckoutSecrets, c.CheckoutMode, ""}
-	case "twilio":
-		return own{c.TwilioTokens, string(source.Both), ""} // what became of a text is neither live nor test
-	case "amazon":
-		return own{c.AmazonTopics, string(source.Both), c.AmazonShop} // nothing that it tells is called a test
-	case "b2b":
-		return own{c.B2BSecrets, c.B2BMode, ""}
-	case "easypost":
-		return own{c.EasyPostSecrets, c.EasyPostMode, ""}
-	case "shippo":
-		return own{c.ShippoSecrets, c.ShippoMode, ""}
-	case "fedex":
-		return own{c.FedExTokens, string(source.Both), ""} // carriers that do not say which is a test
-	case "ups":
-		return own{c.UPSCredentials, string(source.Both), ""}
-	case "usps":
-		return own{c.USPSSecrets, string(source.Both), ""}
-	case "sandbox":
-		return own{c.SandboxSecrets, string(source.Both), ""} // a carrier's scans are neither live nor test
-	}
-	return own{}
+func (c *Config) text(setting string) string {
+	field, _ := c.field(setting)
+	word, _ := field.(string)
+	return word
 }
 
-// capture is how a source's account "default" captures; empty where that is no question.
-func (c *Config) capture(name string) string {
-	if name == "adyen" {
-		return c.AdyenCapture
+func (c *Config) field(setting string) (value any, is bool) {
+	all := reflect.ValueOf(c).Elem()
+	for i := range all.NumField() {
+		if all.Type().Field(i).Tag.Get("env") == setting {
+			return all.Field(i).Interface(), true
+		}
 	}
-	return ""
+	return nil, false
+}
+
+// mode is which deliveries a source's accounts take. One that has no such setting cannot tell what is a test: all.
+func (c *Config) mode(prefix string) told {
+	setting := prefix + modeSetting
+	switch _, is := c.field(setting); {
+	case !is:
+		return told{setting, string(source.Both)}
+	case c.text(setting) == "":
+		return told{"INGRESS_MODE", c.Mode}
+	}
+	return told{setting, c.text(setting)}
 }

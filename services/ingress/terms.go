@@ -1,11 +1,14 @@
 package ingress
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/orderflow/orderflow/services/ingress/source"
 )
 
 // terms are what holds for all accounts of a source: who may call, how often, with how much, and until when an answer
@@ -17,37 +20,15 @@ type terms struct {
 	answer time.Duration
 }
 
-// habit is what is known of a sender. What it does not say is as the settings for all sources are.
-type habit struct {
-	// answer is a little less than the sender waits: what is answered later is sent again, or never.
-	answer time.Duration
-	// body is more than the sender ever sends.
-	body int64
-}
-
-// habits are of senders whose habits are known.
-var habits = map[string]habit{
-	"shopify":     {answer: 4 * time.Second},         // waits 5 s, 1 s of it for the connection
-	"shippo":      {answer: 2500 * time.Millisecond}, // waits 3 s
-	"easypost":    {answer: 5500 * time.Millisecond}, // waits about 7 s
-	"adyen":       {answer: 8 * time.Second},         // waits 10 s
-	"amazon":      {answer: 12 * time.Second},        // SNS waits 15 s
-	"twilio":      {answer: 12 * time.Second, body: 256 << 10},
-	"woocommerce": {answer: longestAnswer}, // waits 60 s and never comes again
-}
-
 // longestAnswer is a little less than a connection of ours stays open for an answer (package web).
 const longestAnswer = 25 * time.Second
 
 // settleTerms are the terms of a source: its own setting, else what is known of it, else the setting for all.
-func settleTerms(c *Config, name string, environ map[string]string) (terms, error) {
-	prefix, known := strings.ToUpper(name), habits[name]
+func settleTerms(c *Config, s source.Source, environ map[string]string) (terms, error) {
+	prefix := strings.ToUpper(s.Name())
 	t := terms{body: c.MaxBody, answer: c.AnswerTimeout}
-	if known.body > 0 {
-		t.body = min(t.body, known.body)
-	}
-	if known.answer > 0 {
-		t.answer = known.answer
+	if known, ok := s.(source.Sender); ok {
+		t.body, t.answer = cmp.Or(known.Habits().Body, t.body), min(cmp.Or(known.Habits().Answer, t.answer), longestAnswer)
 	}
 	allow := told{"INGRESS_ALLOW", strings.Join(c.Allow, ",")}.of(environ, prefix+"_ALLOW")
 	var errs []error

@@ -24,7 +24,7 @@ func TestTermsOfASource(t *testing.T) {
 		"STRIPE_MAX_BODY": "4096", "STRIPE_ANSWER_TIMEOUT": "1s", "STRIPE_RATE": "0", "STRIPE_ALLOW": "203.0.113.1, 203.0.113.2", "TWILIO_MAX_BODY": "500000",
 	}
 	got := func(name string) terms {
-		terms, err := settleTerms(c, name, environ)
+		terms, err := settleTerms(c, SourceByName(name), environ)
 		require.NoError(t, err)
 		return terms
 	}
@@ -38,18 +38,14 @@ func TestTermsOfASource(t *testing.T) {
 	delete(environ, "TWILIO_MAX_BODY")
 	assert.Equal(t, int64(256<<10), got("twilio").body)
 	c.MaxBody = 2048
-	assert.Equal(t, int64(2048), got("twilio").body)
+	assert.Equal(t, []int64{2048, 256 << 10, 4 << 20}, []int64{got("shopify").body, got("twilio").body, got("ups").body})
 	// What they wait, by their own pages; an answer takes a while to arrive, too.
 	for name, waits := range map[string]time.Duration{"shopify": 5 * time.Second, "shippo": 3 * time.Second, "woocommerce": time.Minute} {
 		assert.Less(t, got(name).answer, waits, name)
 	}
-	for name := range habits {
-		assert.NotNil(t, SourceByName(name), "habits of %s, which is no source", name)
-	}
-
-	_, err := settleTerms(c, "stripe", map[string]string{"STRIPE_ANSWER_TIMEOUT": "1m"})
+	_, err := settleTerms(c, SourceByName("stripe"), map[string]string{"STRIPE_ANSWER_TIMEOUT": "1m"})
 	require.ErrorContains(t, err, "at most 25s")
-	_, err = settleTerms(c, "stripe", map[string]string{"STRIPE_MAX_BODY": "1", "STRIPE_ANSWER_TIMEOUT": "soon", "STRIPE_RATE": "-1", "STRIPE_ALLOW": "stripe.com"})
+	_, err = settleTerms(c, SourceByName("stripe"), map[string]string{"STRIPE_MAX_BODY": "1", "STRIPE_ANSWER_TIMEOUT": "soon", "STRIPE_RATE": "-1", "STRIPE_ALLOW": "stripe.com"})
 	for _, want := range []string{"STRIPE_MAX_BODY", "STRIPE_ANSWER_TIMEOUT", "STRIPE_RATE", "STRIPE_ALLOW"} {
 		require.ErrorContains(t, err, want)
 	}
@@ -139,4 +135,24 @@ func TestOfWhatIsTurnedAwayASampleIsTold(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, h.direct(t, old()))
 	require.Contains(t, log.String(), `"level":"debug"`)
 	require.NotContains(t, log.String(), "ada@example.com")
+}
+
+// The photograph of a door makes a body larger than that of anybody else.
+func TestADeliveryWithAPhotographIsTaken(t *testing.T) {
+	t.Parallel()
+	k := &keeper{}
+	ups := SourceByName("ups")
+	h := bare(t, ups, k)
+	h.most = 8 << 20
+	a := h.accounts["checkout"][defaultAccount]
+	var err error
+	a.terms, err = settleTerms(config(), ups, nil)
+	require.NoError(t, err)
+	h.accounts["checkout"][defaultAccount] = a
+	body := `{"trackingNumber":"1Z999AA10123456784","gmtActivityDate":"20260302","gmtActivityTime":"084150","activityStatus":{"type":"D","code":"FS"},"deliveryPhoto":"` +
+		strings.Repeat("aGVsbG8g", 3<<17) + `"}`
+	r := unsigned(t, "/webhooks/checkout", body)
+	r.Header.Set("credential", checkoutSecret)
+	require.Equal(t, http.StatusOK, h.direct(t, r))
+	require.Len(t, decode(t, k.data[0]).GetFacts(), 1)
 }

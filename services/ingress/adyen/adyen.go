@@ -25,6 +25,7 @@ package adyen
 import (
 	"encoding/hex"
 	"errors"
+	"time"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
 )
@@ -45,6 +46,9 @@ func (Source) Name() string { return name }
 
 // Role is what it is in the life of an order.
 func (Source) Role() source.Role { return source.Payments }
+
+// Habits are of who sends: Adyen waits 10 s.
+func (Source) Habits() source.Habits { return source.Habits{Answer: 8 * time.Second} }
 
 // shortestKey is half of what Adyen makes: shorter ones are none of its.
 const shortestKey = 16

@@ -36,6 +36,7 @@ package amazon
 import (
 	"errors"
 	"regexp"
+	"time"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
 )
@@ -61,6 +62,9 @@ func (Source) Name() string { return name }
 
 // Role is what it is in the life of an order.
 func (Source) Role() source.Role { return source.Shop }
+
+// Habits are of who sends: SNS waits 15 s.
+func (Source) Habits() source.Habits { return source.Habits{Answer: 12 * time.Second} }
 
 // Setting is the name of the setting that holds the topics.
 func (Source) Setting() string { return "AMAZON_SNS_TOPIC" }

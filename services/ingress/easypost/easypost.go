@@ -19,7 +19,11 @@
 // event, as the API answers it, is read too.
 package easypost
 
-import "github.com/orderflow/orderflow/services/ingress/source"
+import (
+	"time"
+
+	"github.com/orderflow/orderflow/services/ingress/source"
+)
 
 const name = "easypost"
 
@@ -36,6 +40,9 @@ func (Source) Name() string { return name }
 
 // Role is what it is in the life of an order.
 func (Source) Role() source.Role { return source.Carrier }
+
+// Habits are of who sends: EasyPost waits about 7 s.
+func (Source) Habits() source.Habits { return source.Habits{Answer: 5500 * time.Millisecond} }
 
 // CheckSecret says what is wrong with a secret.
 func (Source) CheckSecret(secret string) error { return source.CheckKey(secret) }

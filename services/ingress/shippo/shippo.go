@@ -20,6 +20,7 @@ package shippo
 
 import (
 	"strings"
+	"time"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
 )
@@ -39,6 +40,9 @@ func (Source) Name() string { return name }
 
 // Role is what it is in the life of an order.
 func (Source) Role() source.Role { return source.Carrier }
+
+// Habits are of who sends: Shippo waits 3 s.
+func (Source) Habits() source.Habits { return source.Habits{Answer: 2500 * time.Millisecond} }
 
 // tokenPrefix begins a secret that is the token of the URL.
 const tokenPrefix = "token:"

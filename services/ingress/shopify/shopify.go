@@ -39,6 +39,9 @@ func (Source) Name() string { return name }
 // Role is what it is in the life of an order.
 func (Source) Role() source.Role { return source.Shop }
 
+// Habits are of who sends: Shopify waits 5 s, 1 s of it for the connection.
+func (Source) Habits() source.Habits { return source.Habits{Answer: 4 * time.Second} }
+
 // Sign makes the headers of a delivery, as an app's subscription gets them.
 func (Source) Sign(body []byte, s source.Signing) (http.Header, error) {
 	t, id := s.Topic, s.ID

@@ -101,6 +101,20 @@ type Keyed interface {
 	Setting() string
 }
 
+// Sender is a source of whose sender's habits something is known.
+type Sender interface {
+	Habits() Habits
+}
+
+// Habits are what is known of a sender; what is zero is as the settings for all sources say. It goes before these, and a
+// setting for the one source goes before it.
+type Habits struct {
+	// Answer is a little less than the sender waits: what is answered later is sent again, or never.
+	Answer time.Duration
+	// Body is more bytes than the sender ever sends.
+	Body int64
+}
+
 // Setting is the name of the setting that holds what the account "default" is verified with; further accounts add
 // _<ACCOUNT>.
 func Setting(s Source) string {

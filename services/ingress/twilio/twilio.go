@@ -11,6 +11,7 @@ package twilio
 import (
 	"errors"
 	"regexp"
+	"time"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
 )
@@ -33,6 +34,9 @@ func (Source) Name() string { return name }
 
 // Role is what it is in the life of an order.
 func (Source) Role() source.Role { return source.Messages }
+
+// Habits are of who sends: Twilio waits 15 s, and sends small forms.
+func (Source) Habits() source.Habits { return source.Habits{Answer: 12 * time.Second, Body: 256 << 10} }
 
 // Setting is the name of the setting that holds the auth token: the notifier sends texts with the same.
 func (Source) Setting() string { return "TWILIO_AUTH_TOKEN" }

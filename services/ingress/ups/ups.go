@@ -38,6 +38,9 @@ func (Source) Name() string { return name }
 // Role is what it is in the life of an order.
 func (Source) Role() source.Role { return source.Carrier }
 
+// Habits are of who sends: UPS sends the photograph of a delivery along, as base64.
+func (Source) Habits() source.Habits { return source.Habits{Body: 4 << 20} }
+
 // CheckSecret says what is wrong with a secret.
 func (Source) CheckSecret(secret string) error {
 	key, token, pair := parse(secret)

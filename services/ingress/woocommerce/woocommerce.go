@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
 )
@@ -39,6 +40,9 @@ func (Source) Name() string { return name }
 
 // Role is what it is in the life of an order.
 func (Source) Role() source.Role { return source.Shop }
+
+// Habits are of who sends: WooCommerce waits 60 s and never comes again, so it gets as long as any answer may take.
+func (Source) Habits() source.Habits { return source.Habits{Answer: 25 * time.Second} }
 
 // ping is all that is in the request with which a webhook is switched on.
 var ping = regexp.MustCompile(`^webhook_id=\d{1,20}$`)
