@@ -68,7 +68,7 @@ bin/orderctl:
 	go build -trimpath -o bin/ ./services/orderctl/cmd/orderctl
 
 .PHONY: bench
-bench: bin/orderctl ## Measure it on this machine, some minutes (BENCH="--only webhooks --seconds 5"); kept in .orderflow/bench-<time>
+bench: build ## Measure it on this machine, some minutes (BENCH="--only webhooks --seconds 5"); kept in .orderflow/bench-<time>
 	$(ORDERCTL) bench $(BENCH)
 
 ##@ Build and test

@@ -23,6 +23,8 @@ syncs every message, and a private Postgres that syncs every commit. DATABASE_UR
   orders    orders a second from the webhook to the carrier's scan; how long one takes at half of that; memory and CPU;
             plain, with one SKU that is in every order, and with --stored orders already there
   rebuild   events a second that fold all tables anew, of the --stored orders
+  cost      only if asked for: every service as a process of its own, with three NATS servers: processor time, memory and
+            connections of each, bytes in streams and tables, for each order
 
 An order is one Stripe payment that describes it, two lines over 1,000 SKUs, one label, one scan, three mails; nothing
 outside takes any time. deploy/BENCHMARKS.md says how each figure is measured. Text and JSON are kept in --dir.`
@@ -33,15 +35,17 @@ const (
 	partAppend   = "append"
 	partOrders   = "orders"
 	partRebuild  = "rebuild"
+	partCost     = "cost"
 )
 
+// benchParts are measured unless somebody says which; cost wants every program built, and is asked for by name.
 var benchParts = []string{partWebhooks, partAppend, partOrders, partRebuild}
 
 // benchFlags are what bench was asked for.
 type benchFlags struct {
 	only                  []string
 	seconds, stored, skus int
-	json, dir             string
+	json, dir, programs   string
 	keep                  bool
 }
 
@@ -52,7 +56,8 @@ func benchCommand() *cobra.Command {
 		Annotations: here("it measures your machine"),
 		Example: `  orderctl bench
   orderctl bench --only webhooks --seconds 5
-  orderctl bench --only orders --stored 0 --json -`,
+  orderctl bench --only orders --stored 0 --json -
+  orderctl bench --only cost`,
 		Args: takesNothing, RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
 	c.Flags().StringSliceVar(&f.only, "only", benchParts, "parts to measure")
@@ -60,6 +65,7 @@ func benchCommand() *cobra.Command {
 	c.Flags().IntVar(&f.stored, "stored", 100_000, "how many orders are stored before the last measurements; 0 leaves those out")
 	c.Flags().IntVar(&f.skus, "skus", 1000, "how many different SKUs are ordered")
 	c.Flags().StringVar(&f.dir, "dir", "", "folder for everything (default .orderflow/bench-<time>)")
+	c.Flags().StringVar(&f.programs, "programs", "", "folder of the services' programs, for cost (default that of this one)")
 	c.Flags().BoolVar(&f.keep, "keep", false, "keep the data folders too, not only the figures")
 	c.Flags().StringVar(&f.json, "json", "", `write the figures as JSON into this file too; "-" prints them instead of the tables`)
 	return c
@@ -67,8 +73,8 @@ func benchCommand() *cobra.Command {
 
 func (f *benchFlags) run(c *cobra.Command) error {
 	for _, part := range f.only {
-		if !slices.Contains(benchParts, part) {
-			return calledWrongly(c, "there is nothing to measure called %q: it is one of %s", part, strings.Join(benchParts, ", "))
+		if all := append(slices.Clone(benchParts), partCost); !slices.Contains(all, part) {
+			return calledWrongly(c, "there is nothing to measure called %q: it is one of %s", part, strings.Join(all, ", "))
 		}
 	}
 	if f.seconds < 1 || f.stored < 0 || f.skus < 2 {
@@ -80,7 +86,7 @@ func (f *benchFlags) run(c *cobra.Command) error {
 	if err := os.MkdirAll(f.dir, 0o711); err != nil { //nolint:gosec // Postgres may run as another user; every file in it is private
 		return fmt.Errorf("make the folder of the benchmark: %w", err)
 	}
-	b := &bench{benchFlags: f, say: func(format string, args ...any) { fmt.Fprintf(c.ErrOrStderr(), format+"\n", args...) }}
+	b := &bench{benchFlags: f, program: programsIn(f.programs), say: func(format string, args ...any) { fmt.Fprintf(c.ErrOrStderr(), format+"\n", args...) }}
 	if err := b.all(c.Context()); err != nil {
 		if c.Context().Err() != nil {
 			err = errors.New("interrupted")
@@ -93,9 +99,10 @@ func (f *benchFlags) run(c *cobra.Command) error {
 // bench is one run of the benchmark.
 type bench struct {
 	*benchFlags
-	say    func(format string, args ...any)
-	runs   uint64
-	report benchReport
+	program program
+	say     func(format string, args ...any)
+	runs    uint64
+	report  benchReport
 }
 
 // benchReport is every figure.
@@ -109,6 +116,7 @@ type benchReport struct {
 	Orders   []benchOrders   `json:"orders,omitempty"`
 	Stored   *benchStored    `json:"stored,omitempty"`
 	Rebuild  *benchRebuild   `json:"rebuild,omitempty"`
+	Cost     *benchCost      `json:"cost,omitempty"`
 }
 
 func (b *bench) wants(part string) bool { return slices.Contains(b.only, part) }
@@ -123,6 +131,7 @@ func (b *bench) all(ctx context.Context) error {
 		{b.wants(partAppend), b.appends},
 		{b.wants(partOrders), b.orders},
 		{b.stored > 0 && (b.wants(partOrders) || b.wants(partRebuild)), b.withStored},
+		{b.wants(partCost), b.cost},
 	} {
 		if !part.wanted {
 			continue

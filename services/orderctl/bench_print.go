@@ -10,7 +10,7 @@ import (
 func (r *benchReport) print(w io.Writer) error {
 	fmt.Fprintf(w, "%s\nRevision %s%s. Everything syncs, the sender shares the processors. Took %.0f s.\n", r.Machine, dash(r.Machine.Revision),
 		when(r.Machine.Modified, ", modified"), r.Seconds)
-	for _, part := range []func(io.Writer) error{r.printWebhooks, r.printAppends, r.printOrders, r.printRebuild} {
+	for _, part := range []func(io.Writer) error{r.printWebhooks, r.printAppends, r.printOrders, r.printRebuild, r.printCost} {
 		if err := part(w); err != nil {
 			return err
 		}

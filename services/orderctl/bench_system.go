@@ -127,7 +127,7 @@ func openBench(ctx context.Context, ground *local.Ground) (*benchSystem, error) 
 		pool.Close()
 		return nil, err
 	}
-	run := Running{IngressURL: ground.URL("ingress"), MailboxURL: ground.URL("sandbox"), DatabaseURL: ground.DatabaseURL, NATSURL: ground.NATSURL, NATS: ground.NATSAccess}
+	run := Running{IngressURL: ground.URL("ingress"), MailboxURL: ground.URL("sandbox"), DatabaseURL: ground.DatabaseURL, NATSURL: ground.NATSURL, NATS: ground.NATSAccess, Secrets: ground.Secrets()}
 	return &benchSystem{ground, run, pool, eventstore.New(pool, vault), vault}, nil
 }
 
@@ -153,7 +153,7 @@ func (b *bench) newOrders(hot bool) load.Orders {
 // options are how the benchmark sends: one Stripe payment an order.
 func (s *benchSystem) options(orders load.Orders, connections int, phase load.Phase) load.Options {
 	return load.Options{
-		URL: s.run.IngressURL, Targets: []load.Target{{Source: "stripe", Secret: s.ground.Secrets()["stripe"], Weight: 1}},
+		URL: s.run.IngressURL, Targets: []load.Target{{Source: "stripe", Secret: s.run.Secrets["stripe"], Weight: 1}},
 		Phases: []load.Phase{phase}, Connections: connections, Orders: orders, Timeout: 30 * time.Second, Grace: 30 * time.Second,
 	}
 }
