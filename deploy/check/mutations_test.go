@@ -27,11 +27,11 @@ var mutations = []struct {
 	{"compose.yaml", "user: postgres\n    environment:", "user: postgres\n    cap_add: [CHOWN]\n    environment:", "postgres has capabilities"},
 	{"compose.yaml", "no-new-privileges:true", "no-new-privileges:false", "payment may gain privileges"},
 	{"compose.yaml", "user: postgres\n    environment:", "user: postgres\n    network_mode: host\n    environment:", "postgres shares something"},
-	{"compose.yaml", "  mem_limit: 512m\n  stop_grace", "  stop_grace", "payment has no limit of memory"},
+	{"compose.yaml", "  mem_limit: 256m\n  stop_grace", "  stop_grace", "payment has no limit of memory"},
 	{"compose.yaml", "  pids_limit: 512\n", "", "nats has no limit of processes"},
 	{"compose.yaml", "127.0.0.1:${NATS_PORT:-4222}", "${NATS_PORT:-4222}", "nats publishes port 4222 beyond loopback"},
 	{"compose.yaml", "dashboards:ro", "dashboards", "grafana may write"},
-	{"compose.yaml", "  mem_limit: 512m\n  stop_grace", "  mem_limit: 600m\n  stop_grace", "payment: GOMEMLIMIT is not nine tenths"},
+	{"compose.yaml", "  mem_limit: 256m\n  stop_grace", "  mem_limit: 600m\n  stop_grace", "payment: GOMEMLIMIT is not nine tenths"},
 
 	// What stands for long.
 	{"compose.yaml", "restart: unless-stopped", "restart: always", "payment is restarted after"},
@@ -57,7 +57,7 @@ var mutations = []struct {
 	{"compose.yaml", "image: nats:2.15.2-alpine", "image: nats", "nats is not pinned"},
 	{"compose.yaml", "test: [\"CMD\", \"/program\", \"health\"]", "test: [\"CMD\", \"/program\", \"version\"]", "is not asked for its health"},
 	{"compose.yaml", "ADMIN_LISTEN: \":9090\"", "ADMIN_LISTEN: \":9091\"", "is not scraped"},
-	{"compose.yaml", "  GOMEMLIMIT: 460MiB\n\n", "\n", "payment has no GOMEMLIMIT"},
+	{"compose.yaml", "  GOMEMLIMIT: 230MiB\n\n", "\n", "payment has no GOMEMLIMIT"},
 	{"compose.yaml", "CARRIER_URL:", "CARRIER_ADDRESS:", "fulfillment does not read CARRIER_ADDRESS"},
 	{"compose.yaml", "SMTP_URL: smtp://mail:1025", "SMTP_URL: smtp://mail:1025\n      CARRIER_URL: http://sandbox:8090", "notifier does not read CARRIER_URL"},
 	{"compose.yaml", "LOG_LEVEL: ${LOG_LEVEL:-info}", "LOG_LEVEL:", "is taken from wherever compose runs"},
