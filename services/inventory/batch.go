@@ -108,39 +108,62 @@ type shelf struct {
 	lost     []*stockv1.OrderQuantity
 	released []*stockv1.OrderQuantity
 	reserved []*stockv1.OrderQuantity
+	raised   map[string]int64 // by location: what a shop's count had left out
 	taken    []Taken
 	freed    bool
 }
 
-func quantity(a *Ask, location string, pieces int64) *stockv1.OrderQuantity {
-	return &stockv1.OrderQuantity{OrderId: slices.Clone(a.Entity[:]), Location: location, Quantity: pieces}
+func (s *shelf) quantity(a *Ask, location string, pieces int64) *stockv1.OrderQuantity {
+	return &stockv1.OrderQuantity{
+		OrderId: slices.Clone(a.Entity[:]), Location: location, Quantity: pieces, Own: a.shop() != "" && a.shop() == level(s.levels, location).GetToldBy(),
+	}
 }
 
 func (s *shelf) apply(m proto.Message) { foldLevels(s.levels, m) }
 
 func (s *shelf) reserve(a *Ask, location string, pieces int64) {
-	q := quantity(a, location, pieces)
+	q := s.quantity(a, location, pieces)
 	s.reserved = append(s.reserved, q)
 	s.apply(&stockv1.StockReserved{Sku: s.sku, Orders: []*stockv1.OrderQuantity{q}})
 }
 
 func (s *shelf) release(a *Ask, location string, pieces int64) {
-	q := quantity(a, location, pieces)
+	q := s.quantity(a, location, pieces)
 	s.released, s.freed = append(s.released, q), true
 	s.apply(&stockv1.StockReleased{Sku: s.sku, Orders: []*stockv1.OrderQuantity{q}})
 }
 
 func (s *shelf) ship(a *Ask, location string, pieces int64) {
-	q := quantity(a, location, pieces)
+	q := s.quantity(a, location, pieces)
 	s.shipped = append(s.shipped, q)
 	s.apply(&stockv1.StockShipped{Sku: s.sku, Orders: []*stockv1.OrderQuantity{q}})
 }
 
 // lose takes off what left the building without a claim.
 func (s *shelf) lose(a *Ask, location string, pieces int64) {
-	s.lost = append(s.lost, quantity(a, location, pieces))
+	s.lost = append(s.lost, s.quantity(a, location, pieces))
 	at := level(s.levels, location)
 	at.OnHand = max(0, at.GetOnHand()-pieces)
+}
+
+// raise puts back on the shelf what the shop's count had left out, since it was for an order of the shop's own.
+func (s *shelf) raise(location string, pieces int64) {
+	if s.raised == nil {
+		s.raised = map[string]int64{}
+	}
+	s.raised[location] = plus(s.raised[location], pieces)
+	at := level(s.levels, location)
+	at.OnHand = plus(at.GetOnHand(), pieces)
+}
+
+// leftOut is the count that raising comes to.
+func leftOut(sku string, l *stockv1.Levels, location string, pieces int64) *stockv1.StockAdjusted {
+	at := level(l, location)
+	onHand := plus(at.GetOnHand(), pieces)
+	return &stockv1.StockAdjusted{
+		Sku: sku, Location: location, OnHand: onHand, Oversold: max(0, at.GetReserved()-onHand), Reason: "the shop's count was without its own orders",
+		ToldBy: at.GetToldBy(), ToldAt: at.GetToldAt(), Short: at.GetShort(),
+	}
 }
 
 // loss is the count that a loss comes to.
@@ -149,7 +172,7 @@ func loss(sku string, l *stockv1.Levels, q *stockv1.OrderQuantity) *stockv1.Stoc
 	onHand := max(0, at.GetOnHand()-q.GetQuantity())
 	return &stockv1.StockAdjusted{
 		Sku: sku, Location: q.GetLocation(), OnHand: onHand, Oversold: max(0, at.GetReserved()-onHand),
-		Reason: "shipped after its claim was given back",
+		Reason: "shipped after its claim was given back", ToldBy: at.GetToldBy(), ToldAt: at.GetToldAt(), Short: at.GetShort(),
 	}
 }
 
@@ -184,7 +207,8 @@ func (b *batch) move(r *result) {
 		}
 		before := s.free()
 		s.apply(message)
-		s.freed = s.freed || s.free() > before
+		// A shop's own orders that wait may be among those that its count has left out.
+		s.freed = s.freed || s.free() > before || m.Shop != "" && taken.Location != ""
 	}
 	s.moves = append(s.moves, event.New{Message: message, Cause: r.ask.Cause, OccurredAt: m.At})
 	s.taken = append(s.taken, taken)
@@ -214,6 +238,9 @@ func (s *shelf) stream(before *stockv1.Levels, now time.Time) (Stream, bool) {
 	}
 	if len(s.released) > 0 {
 		put(&stockv1.StockReleased{Sku: s.sku, Orders: s.released})
+	}
+	for _, location := range slices.Sorted(maps.Keys(s.raised)) {
+		put(leftOut(s.sku, out.Levels, location, s.raised[location]))
 	}
 	if len(s.reserved) > 0 {
 		put(&stockv1.StockReserved{Sku: s.sku, Orders: s.reserved})

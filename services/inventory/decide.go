@@ -13,6 +13,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/order"
 
 	inventoryv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/inventory/v1"
+	stockv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/stock/v1"
 )
 
 // Ask is one thing that a batch has to decide about: an order as it stands, or a move of a SKU.
@@ -158,7 +159,11 @@ func (b *batch) release(r *result, pieces quantities) {
 func (b *batch) reserve(r *result, pieces quantities) {
 	for _, sku := range slices.Sorted(maps.Keys(pieces)) {
 		for _, location := range slices.Sorted(maps.Keys(pieces[sku])) {
-			b.shelf(r, sku).reserve(r.ask, location, pieces[sku][location])
+			s := b.shelf(r, sku)
+			if r.ask.leftOut(level(s.levels, location)) {
+				s.raise(location, pieces[sku][location])
+			}
+			s.reserve(r.ask, location, pieces[sku][location])
 		}
 	}
 }
@@ -172,9 +177,10 @@ func (b *batch) claim(r *result) {
 	if len(demand) == 0 && len(held) == 0 && len(o.Inventory.Shortages) == 0 {
 		return
 	}
-	picked := choose(need, b.available(r, need), locationsOf(held))
+	available := b.available(r, need)
+	picked := choose(need, available, locationsOf(held))
 	if picked == nil {
-		b.backorder(r, demand, held)
+		b.backorder(r, demand, held, available)
 		return
 	}
 	for sku, pieces := range surplus {
@@ -212,11 +218,11 @@ func difference(demand map[string]int64, held quantities) (need map[string]int64
 	return need, surplus
 }
 
-func (b *batch) backorder(r *result, demand map[string]int64, held quantities) {
+func (b *batch) backorder(r *result, demand map[string]int64, held, available quantities) {
 	inv := &r.ask.Order.Inventory
 	var shortages []*inventoryv1.Shortage
 	for sku, wanted := range demand {
-		there := plus(total(held[sku]), b.shelf(r, sku).free())
+		there := plus(total(held[sku]), total(available[sku]))
 		if there < wanted {
 			shortages = append(shortages, &inventoryv1.Shortage{Sku: sku, Wanted: wanted, Available: there})
 			r.waits = append(r.waits, sku)
@@ -235,16 +241,53 @@ func (b *batch) backorder(r *result, demand map[string]int64, held quantities) {
 	r.emit(b, &inventoryv1.StockBackordered{Shortages: shortages, Deadline: timestamppb.New(deadline)})
 }
 
+// available is where an order can have what it needs: where its shop has put that aside for it, or else what is free.
 func (b *batch) available(r *result, need map[string]int64) quantities {
 	available := quantities{}
-	for sku := range need {
-		for _, at := range b.shelf(r, sku).levels.GetLevels() {
+	for sku, wanted := range need {
+		levels := b.shelf(r, sku).levels.GetLevels()
+		for _, at := range levels {
+			if r.ask.leftOut(at) {
+				put(available, sku, at.GetLocation(), wanted)
+			}
+		}
+		if len(available[sku]) > 0 {
+			continue
+		}
+		for _, at := range levels {
 			if pieces := free(at); pieces > 0 {
 				put(available, sku, at.GetLocation(), pieces)
 			}
 		}
 	}
 	return available
+}
+
+// shop is where the order was placed, as counts name it: shopify/default. Empty for a move.
+func (a *Ask) shop() string {
+	if a.Order == nil {
+		return ""
+	}
+	key := a.Order.Order.Description.GetKey()
+	return shopName(key.GetSource(), key.GetAccount())
+}
+
+func shopName(source, account string) string {
+	if source == "" {
+		return ""
+	}
+	return source + "/" + account
+}
+
+// leftOut says that the order's pieces are off the count of a location already: its own shop counted after it had taken
+// the order. Where that has sold more than it has, nobody can tell whose pieces are missing.
+func (a *Ask) leftOut(at *stockv1.Level) bool {
+	shop := a.shop()
+	if shop == "" || at.GetToldBy() != shop || !at.GetToldAt().IsValid() || at.GetShort() > 0 {
+		return false
+	}
+	placed := a.Order.Order.PlacedAt
+	return !placed.IsZero() && !at.GetToldAt().AsTime().Before(placed)
 }
 
 func locationsOf(held quantities) map[string]bool {

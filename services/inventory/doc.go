@@ -21,5 +21,8 @@
 //	items.go     which SKU a provider's own id of an item stands for
 //	verify.go    where the ledger, its row and the orders' claims disagree
 //
+// A shop that counts tells what it has left to sell: its own open orders are off already, and are not taken off again,
+// whichever is heard of first.
+//
 // Two batches that want the same SKU meet at its version: the slower one reads again and decides anew.
 package inventory

@@ -136,6 +136,9 @@ func reported(t reactor.Trigger) *Move {
 		if m.SKU == "" {
 			m.Items = t.Fact.GetReferences()
 		}
+		if r.GetNetOfOrders() {
+			m.Shop = shopName(t.Delivery.GetSource(), t.Delivery.GetAccount())
+		}
 		return m
 	case *intakev1.Fact_ProductReported:
 		p := body.ProductReported

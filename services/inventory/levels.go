@@ -24,25 +24,43 @@ func foldLevels(l *stockv1.Levels, m proto.Message) {
 		at.OnHand = plus(at.GetOnHand(), m.GetQuantity())
 	case *stockv1.StockAdjusted:
 		l.Sku = m.GetSku()
-		level(l, m.GetLocation()).OnHand = m.GetOnHand()
+		adjust(level(l, m.GetLocation()), m)
 	case *stockv1.StockReserved:
 		l.Sku = m.GetSku()
 		for _, q := range m.GetOrders() {
 			at := level(l, q.GetLocation())
 			at.Reserved = plus(at.GetReserved(), q.GetQuantity())
+			if q.GetOwn() {
+				at.Own = plus(at.GetOwn(), q.GetQuantity())
+			}
 		}
 	case *stockv1.StockReleased:
 		for _, q := range m.GetOrders() {
-			at := level(l, q.GetLocation())
-			at.Reserved = max(0, at.GetReserved()-q.GetQuantity())
+			giveBack(level(l, q.GetLocation()), q)
 		}
 	case *stockv1.StockShipped:
 		for _, q := range m.GetOrders() {
 			at := level(l, q.GetLocation())
-			at.Reserved = max(0, at.GetReserved()-q.GetQuantity())
+			giveBack(at, q)
 			// A count may have said that there was less: what shipped was there all the same, and is gone now.
 			at.OnHand = max(0, at.GetOnHand()-q.GetQuantity())
 		}
+	}
+}
+
+// adjust is a count. The shop that counts at a location stays the one that does; what it told holds until everything is
+// counted.
+func adjust(at *stockv1.Level, m *stockv1.StockAdjusted) {
+	at.OnHand, at.ToldAt, at.Short = m.GetOnHand(), m.GetToldAt(), m.GetShort()
+	if by := m.GetToldBy(); by != "" && by != at.GetToldBy() {
+		at.ToldBy, at.Own = by, 0
+	}
+}
+
+func giveBack(at *stockv1.Level, q *stockv1.OrderQuantity) {
+	at.Reserved = max(0, at.GetReserved()-q.GetQuantity())
+	if q.GetOwn() {
+		at.Own = max(0, at.GetOwn()-q.GetQuantity())
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/orderflow/orderflow/pkg/ident"
 
@@ -46,6 +47,8 @@ type Move struct {
 	// Items are the provider's own ids: those that Name names, or by which a report without a SKU was found.
 	Items []string
 	Title string
+	// Shop is who reports what it has left to sell, its own open orders being off already. Empty: what is there was counted.
+	Shop string
 }
 
 // Counted is the latest count of a location that was taken.
@@ -109,27 +112,48 @@ func (m Move) message(at *stockv1.Level, counted Counted) proto.Message {
 	if m.Kind == Receive {
 		return &stockv1.StockReceived{Sku: m.SKU, Location: m.Location, Quantity: m.Quantity}
 	}
-	onHand, reason := m.Quantity, m.Reason
+	adjusted := &stockv1.StockAdjusted{Sku: m.SKU, Location: m.Location, OnHand: m.Quantity, Reason: m.Reason}
 	if m.Kind == Report {
-		onHand, reason = m.believed(at, counted)
+		m.believe(adjusted, at, counted)
 	}
-	return &stockv1.StockAdjusted{
-		Sku: m.SKU, Location: m.Location, OnHand: onHand, Reason: reason, Oversold: max(0, at.GetReserved()-onHand),
+	adjusted.Oversold = max(0, at.GetReserved()-adjusted.GetOnHand())
+	return adjusted
+}
+
+// believe is what a report does. What cannot be true, or is no longer, leaves the level as it stands and says so.
+func (m Move) believe(adjusted *stockv1.StockAdjusted, at *stockv1.Level, counted Counted) {
+	if why := m.passedOver(counted); why != "" {
+		adjusted.OnHand, adjusted.Reason = at.GetOnHand(), why
+		adjusted.ToldBy, adjusted.ToldAt, adjusted.Short = at.GetToldBy(), at.GetToldAt(), at.GetShort()
+		return
+	}
+	own := int64(0)
+	if m.Shop != "" {
+		adjusted.ToldBy, adjusted.ToldAt, adjusted.Short = m.Shop, timestamppb.New(m.At), max(0, -m.Quantity)
+		if at.GetToldBy() == m.Shop {
+			own = at.GetOwn()
+		}
+	}
+	adjusted.OnHand = max(0, plus(m.Quantity, own))
+	switch {
+	case own > 0:
+		adjusted.Reason = fmt.Sprintf("reported as %d beside %d for the shop's open orders", m.Quantity, own)
+	case m.Quantity < 0:
+		adjusted.Reason = fmt.Sprintf("reported as %d: taken as none", m.Quantity)
+	default:
+		adjusted.Reason = "reported"
 	}
 }
 
-// believed is what a report does. It is never refused, for it was said; what cannot be true, or is no longer, leaves
-// the level as it stands and says so.
-func (m Move) believed(at *stockv1.Level, counted Counted) (onHand int64, reason string) {
+// passedOver says why a report counts for nothing; empty if it counts. It is never refused, for it was said.
+func (m Move) passedOver(counted Counted) string {
 	switch {
 	case m.before(counted):
-		return at.GetOnHand(), fmt.Sprintf("a report of %d that came late: passed over", m.Quantity)
+		return fmt.Sprintf("a report of %d that came late: passed over", m.Quantity)
 	case m.stands(counted):
-		return at.GetOnHand(), fmt.Sprintf("a report of %d that was told before: passed over", m.Quantity)
-	case m.Quantity < 0:
-		return 0, fmt.Sprintf("reported as %d: taken as none", m.Quantity)
+		return fmt.Sprintf("a report of %d that was told before: passed over", m.Quantity)
 	case m.Quantity > maxOnHand:
-		return at.GetOnHand(), fmt.Sprintf("a report of %d that cannot be: passed over", m.Quantity)
+		return fmt.Sprintf("a report of %d that cannot be: passed over", m.Quantity)
 	}
-	return m.Quantity, "reported"
+	return ""
 }

@@ -33,6 +33,7 @@ type world struct {
 	stock   map[ident.Entity][]event.Recorded // SKU's streams
 	rows    map[ident.Entity]Stock
 	waiting map[ident.Entity][]string
+	freed   map[string]bool // SKUs, since somebody looked
 	causes  int
 }
 
@@ -114,6 +115,12 @@ func (w *world) decide(asks ...Ask) []proto.Message {
 	seen := map[ident.Entity]bool{}
 	units := rules.Plan(asks, w.rows, w.now)
 	for _, u := range units {
+		for _, sku := range u.Freed {
+			if w.freed == nil {
+				w.freed = map[string]bool{}
+			}
+			w.freed[sku] = true
+		}
 		for _, s := range u.Orders {
 			said = append(said, w.store(w.events, s)...)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // Shopify counts items of its own, at locations; products say which SKU an item is. What it counts is what is left to
-// sell: open orders of the shop are off already. So a count is never too high, and while orders are open it is too low.
+// sell: open orders of the shop are off already.
 
 // level tells what is left of an item at a location. Null is no number: the item is not counted there.
 func (r *reader) level() {
@@ -47,7 +47,7 @@ func (r *reader) disconnected() {
 
 func (r *reader) counted(item, location string, n int64, at text) {
 	r.tell(&intakev1.Fact{References: []string{r.itemRef(item)}, OccurredAt: r.when(at), Body: &intakev1.Fact_StockReported{
-		StockReported: &intakev1.StockReported{Location: name + ":" + location, OnHand: n},
+		StockReported: &intakev1.StockReported{Location: name + ":" + location, OnHand: n, NetOfOrders: true},
 	}})
 }
 

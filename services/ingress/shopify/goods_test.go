@@ -45,9 +45,9 @@ func TestCountsAndItems(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, topic, body, want string }{
 		{"not counted there", "inventory_levels/update", `{"inventory_item_id":1,"location_id":2,"available":null}`, ""},
-		{"below nothing", "inventory_levels/connect", `{"inventory_item_id":1,"location_id":2,"available":-3}`, "stock [item:shopify:default:1] shopify:2: -3"},
-		{"taken from a location", "inventory_levels/disconnect", `{"inventory_item_id":1,"location_id":2}`, "stock [item:shopify:default:1] shopify:2: 0"},
-		{"counted there, whatever the topic says", "inventory_levels/disconnect", `{"inventory_item_id":1,"location_id":2,"available":7}`, "stock [item:shopify:default:1] shopify:2: 7"},
+		{"below nothing", "inventory_levels/connect", `{"inventory_item_id":1,"location_id":2,"available":-3}`, "stock [item:shopify:default:1] shopify:2: -3 left"},
+		{"taken from a location", "inventory_levels/disconnect", `{"inventory_item_id":1,"location_id":2}`, "stock [item:shopify:default:1] shopify:2: 0 left"},
+		{"counted there, whatever the topic says", "inventory_levels/disconnect", `{"inventory_item_id":1,"location_id":2,"available":7}`, "stock [item:shopify:default:1] shopify:2: 7 left"},
 		{"no location", "inventory_levels/update", `{"inventory_item_id":1,"available":3}`, "quarantine missing_field: location_id is missing"},
 		{"half of one", "inventory_levels/update", `{"inventory_item_id":1,"location_id":2,"available":0.5}`, "quarantine bad_value: available is not a whole number"},
 		{"an item", "inventory_items/update", `{"id":9007199254740993,"sku":"MÜG","tracked":true}`, `product MÜG "" [item:shopify:default:9007199254740993]`},

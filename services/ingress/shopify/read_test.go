@@ -71,7 +71,7 @@ func TestDeliveriesBecomeFacts(t *testing.T) {
 			`scan outfordelivery shopify/default/6131234567890123456 dhl JJD0002`,
 		}},
 		{"inventory_levels_update.json", "inventory_levels/update", []string{
-			`stock [item:shopify:default:271878346596884015] shopify:655441491: 6`,
+			`stock [item:shopify:default:271878346596884015] shopify:655441491: 6 left`,
 		}},
 		{"products_update.json", "products/update", []string{
 			`product MUG-BLUE "Tasse „Grüße“ 😀 - blau" [item:shopify:default:271878346596884015]`,

@@ -65,7 +65,7 @@ func tellFact(f *intakev1.Fact) []string {
 		return []string{fmt.Sprintf("scan %s %s %s %s", strings.ToLower(step), of, s.GetCarrier(), s.GetTrackingNumber())}
 	case *intakev1.Fact_StockReported:
 		s := b.StockReported
-		return []string{fmt.Sprintf("stock %v %s: %d", f.GetReferences(), s.GetLocation(), s.GetOnHand())}
+		return []string{fmt.Sprintf("stock %v %s: %d%s", f.GetReferences(), s.GetLocation(), s.GetOnHand(), map[bool]string{true: " left"}[s.GetNetOfOrders()])}
 	case *intakev1.Fact_ProductReported:
 		p := b.ProductReported
 		return []string{fmt.Sprintf("product %s %q %v", p.GetSku(), p.GetTitle(), f.GetReferences())}

@@ -7,8 +7,8 @@ import (
 )
 
 // product tells how many of a product, or of one variation of it, are left, where the shop counts them and they have a
-// SKU. The shop takes an order off as it is placed: so the count is never too high, and while orders are open it is too
-// low. What a product holds for its variations ("parent") is no count of any one SKU.
+// SKU. The shop takes an order off as it is placed. What a product holds for its variations ("parent") is no count of
+// any one SKU.
 func (r *reader) product() {
 	var p product
 	if !r.decode(&p) {
@@ -26,7 +26,7 @@ func (r *reader) product() {
 		r.trouble.Bad("stock_quantity", "is not a whole number")
 	default:
 		r.tell(&intakev1.Fact{OccurredAt: r.when(p.ModifiedGMT, p.CreatedGMT), Body: &intakev1.Fact_StockReported{
-			StockReported: &intakev1.StockReported{Sku: sku, Location: name + ":" + r.shop.Account, OnHand: n},
+			StockReported: &intakev1.StockReported{Sku: sku, Location: name + ":" + r.shop.Account, OnHand: n, NetOfOrders: true},
 		}})
 	}
 }

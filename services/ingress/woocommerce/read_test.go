@@ -51,7 +51,7 @@ func TestDeliveriesBecomeFacts(t *testing.T) {
 			`  total USD 500: goods 500 − 0, shipping 0, tax 0 included false`,
 			`cancelled woocommerce/default/7305: cancelled`,
 		}},
-		{"product_updated.json", "product.updated", []string{`stock MUG-BLUE woocommerce:default: 17`}},
+		{"product_updated.json", "product.updated", []string{`stock MUG-BLUE woocommerce:default: 17 left`}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +144,7 @@ func TestOrdersThatAreOdd(t *testing.T) {
 func TestProducts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ body, want string }{
-		"a variation":                     {`{"id":10,"parent_id":9,"type":"variation","sku":"MUG-R","manage_stock":true,"stock_quantity":-2}`, "stock MUG-R woocommerce:default: -2"},
+		"a variation":                     {`{"id":10,"parent_id":9,"type":"variation","sku":"MUG-R","manage_stock":true,"stock_quantity":-2}`, "stock MUG-R woocommerce:default: -2 left"},
 		"counted by its parent":           {`{"id":10,"parent_id":9,"sku":"MUG-R","manage_stock":"parent","stock_quantity":5}`, ""},
 		"not counted":                     {`{"id":10,"sku":"MUG","manage_stock":false,"stock_quantity":null}`, ""},
 		"no SKU that an order could name": {`{"id":10,"sku":"","manage_stock":true,"stock_quantity":5}`, ""},

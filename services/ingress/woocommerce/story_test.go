@@ -51,7 +51,7 @@ func tellFact(f *intakev1.Fact) []string {
 		return []string{fmt.Sprintf("refund %s %s %s %v id %s: %s", short(p.GetStep()), of, minor(p.GetAmount()), p.GetNames(), p.GetRefundId(), p.GetReason())}
 	}
 	if s := f.GetStockReported(); s != nil {
-		return []string{fmt.Sprintf("stock %s %s: %d", s.GetSku(), s.GetLocation(), s.GetOnHand())}
+		return []string{fmt.Sprintf("stock %s %s: %d%s", s.GetSku(), s.GetLocation(), s.GetOnHand(), map[bool]string{true: " left"}[s.GetNetOfOrders()])}
 	}
 	return []string{"something else"}
 }

@@ -1278,10 +1278,13 @@ func (x *ScanReported) GetLocation() string {
 // StockReported is what a channel or warehouse says is on hand. Where it names no SKU, the fact has a reference that a
 // ProductReported explains (item:shopify:default:271878346596884015); it waits for that if need be.
 type StockReported struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sku           string                 `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
-	Location      string                 `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
-	OnHand        int64                  `protobuf:"varint,3,opt,name=on_hand,json=onHand,proto3" json:"on_hand,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Sku      string                 `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
+	Location string                 `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
+	OnHand   int64                  `protobuf:"varint,3,opt,name=on_hand,json=onHand,proto3" json:"on_hand,omitempty"`
+	// The number is what is left to sell: the orders that the shop had taken by then, and has not shipped, are off already.
+	// Below zero it is how many were sold that are not there.
+	NetOfOrders   bool `protobuf:"varint,4,opt,name=net_of_orders,json=netOfOrders,proto3" json:"net_of_orders,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1335,6 +1338,13 @@ func (x *StockReported) GetOnHand() int64 {
 		return x.OnHand
 	}
 	return 0
+}
+
+func (x *StockReported) GetNetOfOrders() bool {
+	if x != nil {
+		return x.NetOfOrders
+	}
+	return false
 }
 
 // ShipmentReported says that somebody else than us (the shop, the channel) hands lines of an order to the customer. It is
@@ -1683,11 +1693,12 @@ const file_orderflow_intake_v1_fact_proto_rawDesc = "" +
 	"\ascan_id\x18\x03 \x01(\tR\x06scanId\x121\n" +
 	"\x04step\x18\x04 \x01(\x0e2\x1d.orderflow.intake.v1.ScanStepR\x04step\x12\x12\n" +
 	"\x04code\x18\x05 \x01(\tR\x04code\x12\x1a\n" +
-	"\blocation\x18\x06 \x01(\tR\blocation\"V\n" +
+	"\blocation\x18\x06 \x01(\tR\blocation\"z\n" +
 	"\rStockReported\x12\x10\n" +
 	"\x03sku\x18\x01 \x01(\tR\x03sku\x12\x1a\n" +
 	"\blocation\x18\x02 \x01(\tR\blocation\x12\x17\n" +
-	"\aon_hand\x18\x03 \x01(\x03R\x06onHand\"\xe7\x01\n" +
+	"\aon_hand\x18\x03 \x01(\x03R\x06onHand\x12\"\n" +
+	"\rnet_of_orders\x18\x04 \x01(\bR\vnetOfOrders\"\xe7\x01\n" +
 	"\x10ShipmentReported\x12\x1f\n" +
 	"\vshipment_id\x18\x01 \x01(\tR\n" +
 	"shipmentId\x125\n" +

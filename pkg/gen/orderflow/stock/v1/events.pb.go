@@ -9,6 +9,7 @@ package stockv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -23,10 +24,12 @@ const (
 
 // OrderQuantity is one order's part of a stock event.
 type OrderQuantity struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       []byte                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	Location      string                 `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
-	Quantity      int64                  `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	OrderId  []byte                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	Location string                 `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
+	Quantity int64                  `protobuf:"varint,3,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	// The order is one of the shop whose own count the location has: what is reserved for it is off that count already.
+	Own           bool `protobuf:"varint,4,opt,name=own,proto3" json:"own,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -80,6 +83,13 @@ func (x *OrderQuantity) GetQuantity() int64 {
 		return x.Quantity
 	}
 	return 0
+}
+
+func (x *OrderQuantity) GetOwn() bool {
+	if x != nil {
+		return x.Own
+	}
+	return false
 }
 
 // StockReceived adds to what is on hand.
@@ -151,7 +161,14 @@ type StockAdjusted struct {
 	OnHand   int64                  `protobuf:"varint,3,opt,name=on_hand,json=onHand,proto3" json:"on_hand,omitempty"`
 	Reason   string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// What is reserved beyond what is on hand after this; reported and worked off.
-	Oversold      int64 `protobuf:"varint,5,opt,name=oversold,proto3" json:"oversold,omitempty"`
+	Oversold int64 `protobuf:"varint,5,opt,name=oversold,proto3" json:"oversold,omitempty"`
+	// The shop whose own count stands for the location (shopify/default). Such a count is what is left to sell: the shop's
+	// own orders are off already. Empty: everything that is there was counted.
+	ToldBy string `protobuf:"bytes,6,opt,name=told_by,json=toldBy,proto3" json:"told_by,omitempty"`
+	// When the shop counted: its orders of before are those that are off. Not set: a count of everything came later.
+	ToldAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=told_at,json=toldAt,proto3" json:"told_at,omitempty"`
+	// How many the shop sold beyond what it has, by that count.
+	Short         int64 `protobuf:"varint,8,opt,name=short,proto3" json:"short,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -217,6 +234,27 @@ func (x *StockAdjusted) GetReason() string {
 func (x *StockAdjusted) GetOversold() int64 {
 	if x != nil {
 		return x.Oversold
+	}
+	return 0
+}
+
+func (x *StockAdjusted) GetToldBy() string {
+	if x != nil {
+		return x.ToldBy
+	}
+	return ""
+}
+
+func (x *StockAdjusted) GetToldAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ToldAt
+	}
+	return nil
+}
+
+func (x *StockAdjusted) GetShort() int64 {
+	if x != nil {
+		return x.Short
 	}
 	return 0
 }
@@ -382,10 +420,15 @@ func (x *StockShipped) GetOrders() []*OrderQuantity {
 
 // Level is what one location holds of a SKU.
 type Level struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Location      string                 `protobuf:"bytes,1,opt,name=location,proto3" json:"location,omitempty"`
-	OnHand        int64                  `protobuf:"varint,2,opt,name=on_hand,json=onHand,proto3" json:"on_hand,omitempty"`
-	Reserved      int64                  `protobuf:"varint,3,opt,name=reserved,proto3" json:"reserved,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Location string                 `protobuf:"bytes,1,opt,name=location,proto3" json:"location,omitempty"`
+	OnHand   int64                  `protobuf:"varint,2,opt,name=on_hand,json=onHand,proto3" json:"on_hand,omitempty"`
+	Reserved int64                  `protobuf:"varint,3,opt,name=reserved,proto3" json:"reserved,omitempty"`
+	// What of it is reserved for orders of the shop that counts here; the rest as the latest StockAdjusted says.
+	Own           int64                  `protobuf:"varint,4,opt,name=own,proto3" json:"own,omitempty"`
+	ToldBy        string                 `protobuf:"bytes,5,opt,name=told_by,json=toldBy,proto3" json:"told_by,omitempty"`
+	ToldAt        *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=told_at,json=toldAt,proto3" json:"told_at,omitempty"`
+	Short         int64                  `protobuf:"varint,7,opt,name=short,proto3" json:"short,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -437,6 +480,34 @@ func (x *Level) GetOnHand() int64 {
 func (x *Level) GetReserved() int64 {
 	if x != nil {
 		return x.Reserved
+	}
+	return 0
+}
+
+func (x *Level) GetOwn() int64 {
+	if x != nil {
+		return x.Own
+	}
+	return 0
+}
+
+func (x *Level) GetToldBy() string {
+	if x != nil {
+		return x.ToldBy
+	}
+	return ""
+}
+
+func (x *Level) GetToldAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ToldAt
+	}
+	return nil
+}
+
+func (x *Level) GetShort() int64 {
+	if x != nil {
+		return x.Short
 	}
 	return 0
 }
@@ -551,21 +622,25 @@ var File_orderflow_stock_v1_events_proto protoreflect.FileDescriptor
 
 const file_orderflow_stock_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1forderflow/stock/v1/events.proto\x12\x12orderflow.stock.v1\"b\n" +
+	"\x1forderflow/stock/v1/events.proto\x12\x12orderflow.stock.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"t\n" +
 	"\rOrderQuantity\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\fR\aorderId\x12\x1a\n" +
 	"\blocation\x18\x02 \x01(\tR\blocation\x12\x1a\n" +
-	"\bquantity\x18\x03 \x01(\x03R\bquantity\"Y\n" +
+	"\bquantity\x18\x03 \x01(\x03R\bquantity\x12\x10\n" +
+	"\x03own\x18\x04 \x01(\bR\x03own\"Y\n" +
 	"\rStockReceived\x12\x10\n" +
 	"\x03sku\x18\x01 \x01(\tR\x03sku\x12\x1a\n" +
 	"\blocation\x18\x02 \x01(\tR\blocation\x12\x1a\n" +
-	"\bquantity\x18\x03 \x01(\x03R\bquantity\"\x8a\x01\n" +
+	"\bquantity\x18\x03 \x01(\x03R\bquantity\"\xee\x01\n" +
 	"\rStockAdjusted\x12\x10\n" +
 	"\x03sku\x18\x01 \x01(\tR\x03sku\x12\x1a\n" +
 	"\blocation\x18\x02 \x01(\tR\blocation\x12\x17\n" +
 	"\aon_hand\x18\x03 \x01(\x03R\x06onHand\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x1a\n" +
-	"\boversold\x18\x05 \x01(\x03R\boversold\"\\\n" +
+	"\boversold\x18\x05 \x01(\x03R\boversold\x12\x17\n" +
+	"\atold_by\x18\x06 \x01(\tR\x06toldBy\x123\n" +
+	"\atold_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x06toldAt\x12\x14\n" +
+	"\x05short\x18\b \x01(\x03R\x05short\"\\\n" +
 	"\rStockReserved\x12\x10\n" +
 	"\x03sku\x18\x01 \x01(\tR\x03sku\x129\n" +
 	"\x06orders\x18\x02 \x03(\v2!.orderflow.stock.v1.OrderQuantityR\x06orders\"\\\n" +
@@ -574,11 +649,15 @@ const file_orderflow_stock_v1_events_proto_rawDesc = "" +
 	"\x06orders\x18\x02 \x03(\v2!.orderflow.stock.v1.OrderQuantityR\x06orders\"[\n" +
 	"\fStockShipped\x12\x10\n" +
 	"\x03sku\x18\x01 \x01(\tR\x03sku\x129\n" +
-	"\x06orders\x18\x02 \x03(\v2!.orderflow.stock.v1.OrderQuantityR\x06orders\"X\n" +
+	"\x06orders\x18\x02 \x03(\v2!.orderflow.stock.v1.OrderQuantityR\x06orders\"\xce\x01\n" +
 	"\x05Level\x12\x1a\n" +
 	"\blocation\x18\x01 \x01(\tR\blocation\x12\x17\n" +
 	"\aon_hand\x18\x02 \x01(\x03R\x06onHand\x12\x1a\n" +
-	"\breserved\x18\x03 \x01(\x03R\breserved\"M\n" +
+	"\breserved\x18\x03 \x01(\x03R\breserved\x12\x10\n" +
+	"\x03own\x18\x04 \x01(\x03R\x03own\x12\x17\n" +
+	"\atold_by\x18\x05 \x01(\tR\x06toldBy\x123\n" +
+	"\atold_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x06toldAt\x12\x14\n" +
+	"\x05short\x18\a \x01(\x03R\x05short\"M\n" +
 	"\x06Levels\x12\x10\n" +
 	"\x03sku\x18\x01 \x01(\tR\x03sku\x121\n" +
 	"\x06levels\x18\x02 \x03(\v2\x19.orderflow.stock.v1.LevelR\x06levels\"B\n" +
@@ -600,26 +679,29 @@ func file_orderflow_stock_v1_events_proto_rawDescGZIP() []byte {
 
 var file_orderflow_stock_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_orderflow_stock_v1_events_proto_goTypes = []any{
-	(*OrderQuantity)(nil),  // 0: orderflow.stock.v1.OrderQuantity
-	(*StockReceived)(nil),  // 1: orderflow.stock.v1.StockReceived
-	(*StockAdjusted)(nil),  // 2: orderflow.stock.v1.StockAdjusted
-	(*StockReserved)(nil),  // 3: orderflow.stock.v1.StockReserved
-	(*StockReleased)(nil),  // 4: orderflow.stock.v1.StockReleased
-	(*StockShipped)(nil),   // 5: orderflow.stock.v1.StockShipped
-	(*Level)(nil),          // 6: orderflow.stock.v1.Level
-	(*Levels)(nil),         // 7: orderflow.stock.v1.Levels
-	(*CommandRefused)(nil), // 8: orderflow.stock.v1.CommandRefused
+	(*OrderQuantity)(nil),         // 0: orderflow.stock.v1.OrderQuantity
+	(*StockReceived)(nil),         // 1: orderflow.stock.v1.StockReceived
+	(*StockAdjusted)(nil),         // 2: orderflow.stock.v1.StockAdjusted
+	(*StockReserved)(nil),         // 3: orderflow.stock.v1.StockReserved
+	(*StockReleased)(nil),         // 4: orderflow.stock.v1.StockReleased
+	(*StockShipped)(nil),          // 5: orderflow.stock.v1.StockShipped
+	(*Level)(nil),                 // 6: orderflow.stock.v1.Level
+	(*Levels)(nil),                // 7: orderflow.stock.v1.Levels
+	(*CommandRefused)(nil),        // 8: orderflow.stock.v1.CommandRefused
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 }
 var file_orderflow_stock_v1_events_proto_depIdxs = []int32{
-	0, // 0: orderflow.stock.v1.StockReserved.orders:type_name -> orderflow.stock.v1.OrderQuantity
-	0, // 1: orderflow.stock.v1.StockReleased.orders:type_name -> orderflow.stock.v1.OrderQuantity
-	0, // 2: orderflow.stock.v1.StockShipped.orders:type_name -> orderflow.stock.v1.OrderQuantity
-	6, // 3: orderflow.stock.v1.Levels.levels:type_name -> orderflow.stock.v1.Level
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	9, // 0: orderflow.stock.v1.StockAdjusted.told_at:type_name -> google.protobuf.Timestamp
+	0, // 1: orderflow.stock.v1.StockReserved.orders:type_name -> orderflow.stock.v1.OrderQuantity
+	0, // 2: orderflow.stock.v1.StockReleased.orders:type_name -> orderflow.stock.v1.OrderQuantity
+	0, // 3: orderflow.stock.v1.StockShipped.orders:type_name -> orderflow.stock.v1.OrderQuantity
+	9, // 4: orderflow.stock.v1.Level.told_at:type_name -> google.protobuf.Timestamp
+	6, // 5: orderflow.stock.v1.Levels.levels:type_name -> orderflow.stock.v1.Level
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_orderflow_stock_v1_events_proto_init() }
