@@ -27,8 +27,8 @@ Not sent are deliveries that say nothing for us, those whose body was erased, an
 there, since replay sends what was read when it came. 'orderctl webhooks replay' is the other command, which reads
 deliveries anew and sends what is read otherwise today. (What was understood of a delivery that is
 in quarantine in part is sent.) A delivery that this version of the program would read otherwise is not sent either, and
-told. Settings of the ingress that have a say in a reading (STRIPE_SHOP, ADYEN_CAPTURE …) are read from the environment:
-set them as they are there.
+told. Settings of the ingress that have a say in a reading (STRIPE_SHOP, ADYEN_CAPTURE …) are those of
+a running 'orderctl up', and else read from the environment: set them as they are there.
 
 Exit status 1 says that some could not be sent.`
 

@@ -23,8 +23,8 @@ import (
 
 const webhooksReplayHelp = `Read deliveries of the journal anew, with the normalisers of this program, and send what is read otherwise today: after a
 normaliser was mended, or a setting that has a say in a reading (STRIPE_SHOP, ADYEN_CAPTURE, INGRESS_MODE …), which are
-read from the environment: set them as the ingress has them. 'orderctl replay' is the other command: it sends what was
-read when deliveries came, unchanged, for when that was lost.
+those of a running 'orderctl up', and else read from the environment: set them as the ingress has them. 'orderctl replay'
+is the other command: it sends what was read when deliveries came, unchanged, for when that was lost.
 
 Without anything else it is everything in quarantine. What is sent is the same delivery at a higher revision. What it
 says of an order takes the place of what the earlier reading said there; what both say is passed over. So it does no
