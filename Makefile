@@ -180,11 +180,20 @@ tidy: ## go mod tidy in every module; siblings stay `require v0.0.0` with a `rep
 	done
 
 .PHONY: docs
-docs: bin/orderctl ## Write the table of settings into README.md, between its markers, and the broker's users into deploy/nats
+docs: bin/orderctl alert-rules ## Write the table of settings into README.md, between its markers, the broker's users into deploy/nats, alerts into k8s
 	@$(ORDERCTL) settings --nats > deploy/nats/users.conf.new && mv deploy/nats/users.conf.new deploy/nats/users.conf
 	@table=$$(mktemp) && out=$$(mktemp) && $(MAKE) -s docs-table > "$$table" && \
 	awk -v table="$$table" "$$DOCS_AWK" README.md > "$$out" && cat "$$out" > README.md; \
 	status=$$?; rm -f "$$table" "$$out"; exit $$status
+
+# The alerts stand in deploy/prometheus, where compose reads them; the operator wants the same below `spec`.
+ALERTS := k8s/components/monitoring/prometheusrule.yaml
+
+.PHONY: alert-rules
+alert-rules:
+	@{ printf '%s\n' '# Written by `make docs` from deploy/prometheus/alerts.yaml: for the Prometheus operator.' \
+	  'apiVersion: monitoring.coreos.com/v1' 'kind: PrometheusRule' 'metadata:' '  name: orderflow' 'spec:'; \
+	  sed -e '/^#/d' -e 's/^./  &/' deploy/prometheus/alerts.yaml; } > $(ALERTS).new && mv $(ALERTS).new $(ALERTS)
 
 .PHONY: docs-check
 docs-check: ## Fail when the table of settings in README.md is not what the code says

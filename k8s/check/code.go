@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"sigs.k8s.io/yaml"
 
 	"github.com/orderflow/orderflow/pkg/bus"
 	"github.com/orderflow/orderflow/pkg/host"
@@ -34,6 +36,7 @@ type Code struct {
 	programs map[string]bool
 	statuses map[string]int // what the admin port answers a path of a probe or of metrics
 	ackWait  time.Duration
+	alerts   alertGroups // as Prometheus reads them without an operator
 }
 
 // ReadCode asks the packages, and the sources below the root of the repository for what no package tells.
@@ -60,10 +63,18 @@ func ReadCode(ctx context.Context, root string) (*Code, error) {
 			return nil, fmt.Errorf("read the sources: %w", err)
 		}
 	}
-	var err error
+	alerts, err := os.ReadFile(filepath.Join(root, alertsFile))
+	if err == nil {
+		err = yaml.UnmarshalStrict(alerts, &c.alerts)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the alerts: %w", err)
+	}
 	c.statuses, err = ask(ctx)
 	return c, err
 }
+
+const alertsFile = "deploy/prometheus/alerts.yaml"
 
 func (c *Code) secrets(t reflect.Type) {
 	for _, f := range reflect.VisibleFields(t) {

@@ -47,6 +47,25 @@ type podMonitor struct {
 	} `json:"spec"`
 }
 
+type prometheusRule struct {
+	head `json:",inline"`
+	Spec alertGroups `json:"spec"`
+}
+
+// alertGroups are what Prometheus reads as a file, too.
+type alertGroups struct {
+	Groups []struct {
+		Name  string `json:"name"`
+		Rules []struct {
+			Alert       string            `json:"alert"`
+			Expr        string            `json:"expr"`
+			For         string            `json:"for,omitempty"`
+			Labels      map[string]string `json:"labels"`
+			Annotations map[string]string `json:"annotations"`
+		} `json:"rules"`
+	} `json:"groups"`
+}
+
 type secretName struct {
 	Name string `json:"name"`
 }

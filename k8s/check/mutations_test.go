@@ -115,6 +115,8 @@ var mutations = []struct {
 	{"k8s/components/keda/kustomization.yaml", "  - fraud.yaml\n", "", "ScaledObject fraud: is missing"},
 	{"k8s/components/monitoring/podmonitor.yaml", "path: /metrics", "path: /metric", "has no /metric"},
 	{"k8s/components/monitoring/podmonitor.yaml", "component: service", "component: services", "does not see"},
+	{"k8s/components/monitoring/prometheusrule.yaml", "severity: critical", "severity: warning", "is not what deploy/prometheus/alerts.yaml says"},
+	{"k8s/components/monitoring/kustomization.yaml", "  - prometheusrule.yaml\n", "", "figures without alerts"},
 
 	// The database's logins.
 	{"k8s/components/postgres/cluster.yaml", "inRoles: [orderflow_fraud]", "inRoles: [orderflow_orders]", "the login fraud is not in orderflow_fraud alone"},

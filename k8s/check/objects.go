@@ -28,6 +28,7 @@ type Objects struct {
 
 	scaled    map[string]*scaledObject
 	monitors  map[string]*podMonitor
+	alerts    map[string]*prometheusRule
 	databases map[string]*postgresCluster
 	external  map[string]*externalSecret
 	gateways  map[string]*gateway
@@ -72,6 +73,8 @@ func (o *Objects) custom(h head, document []byte) (known bool, err error) {
 		return true, strictly(&o.scaled, name, document)
 	case "monitoring.coreos.com/v1 PodMonitor":
 		return true, strictly(&o.monitors, name, document)
+	case "monitoring.coreos.com/v1 PrometheusRule":
+		return true, strictly(&o.alerts, name, document)
 	case "postgresql.cnpg.io/v1 Cluster":
 		return true, strictly(&o.databases, name, document)
 	case "external-secrets.io/v1 ExternalSecret":

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,6 +68,10 @@ func waiting(name, text string, c *Code, t *trouble) string {
 }
 
 func monitoring(o *Objects, c *Code, t *trouble) {
+	t.unless((o.monitors == nil) == (o.alerts == nil), "figures without alerts, or alerts without figures")
+	for name, rule := range o.alerts {
+		t.unless(reflect.DeepEqual(rule.Spec, c.alerts), "PrometheusRule %s is not what %s says: make docs", name, alertsFile)
+	}
 	for name, m := range o.monitors {
 		for service, d := range o.deployments {
 			t.unless(selects(m.Spec.Selector, d.Spec.Template.Labels), "PodMonitor %s does not see %s", name, service)
