@@ -167,8 +167,8 @@ func ending(o *order.State) string {
 	return "It was cancelled at " + clockTime(o.Order.ClosedAt) + " UTC" + because(reason) + "." + notGivenBack(o)
 }
 
-// notGivenBack is money of a cancelled order for whose return nobody waits: we only decide about payments that their provider
-// told of.
+// notGivenBack is money of a cancelled order for whose return nobody waits: we only decide about payments that their
+// provider told of.
 func notGivenBack(o *order.State) string {
 	f := o.Funds()
 	if f.Net() <= 0 {
