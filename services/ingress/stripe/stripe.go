@@ -19,6 +19,7 @@
 //	verify.go    signatures
 //	wire.go      the parts of Stripe's objects that we need, in old and new shapes
 //	read.go      from an event to facts: the table of types
+//	events/      asks Stripe what it has sent
 //	payment.go   intents, charges and sessions    back.go  refunds and disputes    order.go  metadata
 package stripe
 
