@@ -2,13 +2,7 @@ package ingress
 
 import (
 	"bytes"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,6 +18,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/web"
 	"github.com/orderflow/orderflow/services/ingress/amazon"
 	"github.com/orderflow/orderflow/services/ingress/source"
+	"github.com/orderflow/orderflow/services/ingress/source/certtest"
 )
 
 // sns is the one host of SNS: it has its certificate, and confirms subscriptions.
@@ -47,14 +42,7 @@ func (s *sns) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestAmazonAtTheDoor(t *testing.T) {
 	t.Parallel()
 	ours := newAuthority(t)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(5), Subject: pkix.Name{CommonName: "sns.amazonaws.com"}, NotBefore: certified.AddDate(0, -1, 0), NotAfter: certified.AddDate(0, 1, 0),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, ours.self, key.Public(), ours.key)
-	require.NoError(t, err)
-	private := "\n" + string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	private := "\n" + certtest.KeyPEM()
 	const (
 		count   = `{"NotificationType":"LISTINGS_ITEM_MFN_QUANTITY_CHANGE","Payload":{"FulfillmentChannelCode":"DEFAULT","Sku":"MUG","Quantity":17}}`
 		confirm = "SubscriptionConfirmation"
@@ -86,7 +74,7 @@ func TestAmazonAtTheDoor(t *testing.T) {
 	} {
 		t.Run(story, func(t *testing.T) {
 			t.Parallel()
-			remote := &sns{certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), confirms: c.confirms}
+			remote := &sns{certificate: ours.certifies("sns.amazonaws.com", certified.AddDate(0, 1, 0)), confirms: c.confirms}
 			all, err := settle(config(), environ())
 			require.NoError(t, err)
 			clock := func() time.Time { return certified }

@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/orderflow/orderflow/services/ingress/source"
+	"github.com/orderflow/orderflow/services/ingress/source/certtest"
 )
 
 // authority issues certificates for tests.
@@ -57,10 +58,14 @@ func (a *authority) roots() *x509.CertPool {
 // issues is a certificate that is valid until then, as PEM.
 func (a *authority) issues(until time.Time) []byte {
 	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(a.t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "sns.amazonaws.com"}, NotBefore: certified.AddDate(0, -1, 0), NotAfter: until}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.self, key.Public(), a.key)
+	return a.certifies("sns.amazonaws.com", until)
+}
+
+// certifies is a certificate in somebody's name for the key that tests sign with, as PEM.
+func (a *authority) certifies(name string, until time.Time) []byte {
+	a.t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: certified.AddDate(0, -1, 0), NotAfter: until}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.self, certtest.Key().Public(), a.key)
 	require.NoError(a.t, err)
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }

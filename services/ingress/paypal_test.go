@@ -1,13 +1,7 @@
 package ingress
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,6 +16,7 @@ import (
 	"github.com/orderflow/orderflow/pkg/tracing"
 	"github.com/orderflow/orderflow/pkg/web"
 	"github.com/orderflow/orderflow/services/ingress/source"
+	"github.com/orderflow/orderflow/services/ingress/source/certtest"
 )
 
 // answers is a web that consists of one page.
@@ -40,22 +35,12 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestPayPalsCertificateIsFetchedAndVerified(t *testing.T) {
 	t.Parallel()
 	ours, others := newAuthority(t), newAuthority(t)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
-	issue := func(by *authority, name string) []byte {
-		template := &x509.Certificate{
-			SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: name}, NotBefore: certified.AddDate(0, -1, 0), NotAfter: certified.AddDate(0, 1, 0),
-		}
-		der, err := x509.CreateCertificate(rand.Reader, template, by.self, key.Public(), by.key)
-		require.NoError(t, err)
-		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	}
+	issue := func(by *authority, name string) []byte { return by.certifies(name, certified.AddDate(0, 1, 0)) }
 	const (
 		name = "messageverificationcerts.sandbox.paypal.com"
 		body = `{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","resource":{"id":"C1","custom_id":"1001","amount":{"value":"9.90","currency_code":"EUR"}}}`
 	)
-	private := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
-	header, err := SourceByName("paypal").Sign([]byte(body), source.Signing{Secret: paypalWebhook + "\n" + private, At: certified})
+	header, err := SourceByName("paypal").Sign([]byte(body), source.Signing{Secret: paypalWebhook + "\n" + certtest.KeyPEM(), At: certified})
 	require.NoError(t, err)
 	for story, c := range map[string]struct {
 		page   []byte

@@ -1,13 +1,8 @@
 package orderctl
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
-	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +15,7 @@ import (
 
 	"github.com/orderflow/orderflow/services/ingress/amazon"
 	provider "github.com/orderflow/orderflow/services/ingress/source"
+	"github.com/orderflow/orderflow/services/ingress/source/certtest"
 )
 
 const (
@@ -132,13 +128,8 @@ func paypalCertificate(t *testing.T) (private, file string) {
 // certificateFor is a key and the file of a certificate that says whose it is.
 func certificateFor(t *testing.T, whose string) (private, file string) {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: whose}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	private = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
-	return private, written(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	c := certtest.Certificate(t, time.Now(), whose, nil, certtest.Key().Public(), certtest.Key())
+	return certtest.KeyPEM(), written(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})))
 }
 
 // Where a certificate would be fetched from is looked at first.

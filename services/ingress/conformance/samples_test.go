@@ -1,12 +1,7 @@
 package conformance_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"testing"
 	"time"
 
@@ -14,6 +9,7 @@ import (
 
 	"github.com/orderflow/orderflow/services/ingress/amazon"
 	"github.com/orderflow/orderflow/services/ingress/source"
+	"github.com/orderflow/orderflow/services/ingress/source/certtest"
 	"github.com/orderflow/orderflow/services/ingress/standard"
 )
 
@@ -137,12 +133,5 @@ func amazonSample(t *testing.T) sample {
 // issued is a private key, as PEM, and a certificate for it in somebody's name.
 func issued(t *testing.T, to string) (private string, certificate *x509.Certificate) {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: to}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour)}
-	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	certificate, err = x509.ParseCertificate(raw)
-	require.NoError(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})), certificate
+	return certtest.KeyPEM(), certtest.Certificate(t, now, to, nil, certtest.Key().Public(), certtest.Key())
 }
