@@ -169,7 +169,9 @@ func (b bench) refuses(t tester, d delivery, what string) {
 	before := b.times(d.body)
 	a := b.post(t, d)
 	require.Equal(t, http.StatusUnauthorized, a.status, "%s: %s", what, a.body)
-	require.Equal(t, before, b.times(d.body), "%s: kept", what)
+	if d.body != "" { // another case may send nothing at the same time, and sign it
+		require.Equal(t, before, b.times(d.body), "%s: kept", what)
+	}
 }
 
 // own starts a receiver for one case.
