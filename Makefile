@@ -22,6 +22,9 @@ F            ?= Fuzz
 REPO   ?=
 TAG    ?= latest
 IMAGES ?=
+# Of make image: which program, and what its image is called.
+PROGRAM ?=
+REF     ?=
 # The whole workspace: "work" is Go's own name for every package of the modules in go.work.
 T          ?= work
 # Tools are built once into a folder named after their version. CI points this outside its clone.
@@ -80,10 +83,19 @@ build: ## Build every program into bin/
 
 # An image for each program, of nothing but the program, with a list of its contents. No Docker engine is needed.
 .PHONY: images
-images: $(KO) ## Build an image of every program, amd64 and arm64, into .orderflow/images (REPO=registry.example.com/orderflow TAG=v1 pushes them)
+images: image-tools ## Build an image of every program, amd64 and arm64, into .orderflow/images (REPO=registry.example.com/orderflow TAG=v1 pushes them)
+	bin/images --ko "$(KO)" --repo "$(REPO)" --tag "$(TAG)" $(IMAGES)
+
+# What the Tiltfile calls: one program for this kind of machine. Several may be built at once, so each has a folder and a base of its own.
+.PHONY: image
+image:
+	@CGO_ENABLED=0 bin/images --ko "$(KO)" --image "$(REF)" --platforms "linux/$$(go env GOARCH)" --base 127.0.0.1:0 \
+	  --out ".orderflow/images/$(PROGRAM)" ./services/*/cmd/$(PROGRAM)
+
+.PHONY: image-tools
+image-tools: $(KO)
 	@mkdir -p bin
 	cd deploy/images && GOWORK=off go build -o ../../bin/images .
-	bin/images --ko "$(KO)" --repo "$(REPO)" --tag "$(TAG)" $(IMAGES)
 
 .PHONY: test
 test: ## Run every test (T=./pkg/order/... for some of them, TEST_FLAGS=-v ...)

@@ -20,12 +20,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 )
 
 // options are what the flags say.
 type options struct {
-	ko, repo, tag, out, platforms, base string
+	ko, repo, tag, image, out, platforms, base string
 }
 
 func main() {
@@ -33,6 +34,7 @@ func main() {
 	flag.StringVar(&o.ko, "ko", "ko", "the ko `program`")
 	flag.StringVar(&o.repo, "repo", "", "push to this `registry/path`, an image each below it; without it they stay here")
 	flag.StringVar(&o.tag, "tag", "latest", "the images' tag")
+	flag.StringVar(&o.image, "image", "", "push one program's image under this `name:tag`, instead of --repo and --tag")
 	flag.StringVar(&o.out, "out", ".orderflow/images", "`folder` for the lists of contents and the OCI layout")
 	flag.StringVar(&o.platforms, "platforms", "linux/amd64,linux/arm64", "for which machines")
 	flag.StringVar(&o.base, "base", "127.0.0.1:15927", "loopback `address` of the empty base image: it is part of the images, so another one makes other digests")
@@ -86,14 +88,13 @@ func build(ctx context.Context, o options, folders []string) error {
 		return err
 	}
 	arguments := []string{
-		"build", "--base-import-paths", "--platform", o.platforms, "--tags", o.tag, "--sbom-dir", contents,
-		"--image-label", "org.opencontainers.image.title=orderflow",
+		"build", "--platform", o.platforms, "--sbom-dir", contents, "--image-label", "org.opencontainers.image.title=orderflow",
 	}
-	repo := o.repo
-	if repo == "" {
-		repo = "orderflow.local"
-		arguments = append(arguments, "--push=false", "--oci-layout-path", layout)
+	repo, named, err := destination(o, len(folders), layout)
+	if err != nil {
+		return err
 	}
+	arguments = append(arguments, named...)
 	command := exec.CommandContext(ctx, o.ko, slices.Concat(arguments, folders)...)
 	command.Env = append(os.Environ(), "KO_DOCKER_REPO="+repo, "KO_DEFAULTBASEIMAGE="+base)
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
@@ -101,6 +102,25 @@ func build(ctx context.Context, o options, folders []string) error {
 		return fmt.Errorf("%s %s: %w", o.ko, strings.Join(arguments, " "), err)
 	}
 	return nil
+}
+
+// destination is where images go, and what ko is told so that they get there by the right name.
+func destination(o options, programs int, layout string) (repo string, arguments []string, err error) {
+	if o.image != "" {
+		if programs != 1 {
+			return "", nil, fmt.Errorf("--image names one image; there are %d programs", programs)
+		}
+		image, err := name.NewTag(o.image, name.StrictValidation)
+		if err != nil {
+			return "", nil, fmt.Errorf("--image: %w", err)
+		}
+		return image.Repository.Name(), []string{"--bare", "--tags", image.TagStr()}, nil
+	}
+	arguments = []string{"--base-import-paths", "--tags", o.tag}
+	if o.repo == "" {
+		return "orderflow.local", append(arguments, "--push=false", "--oci-layout-path", layout), nil
+	}
+	return o.repo, arguments, nil
 }
 
 // serveBase serves the empty image and says where.

@@ -30,6 +30,7 @@ require (
 	github.com/orderflow/orderflow/services/orderctl v0.0.0
 	github.com/rs/zerolog v1.35.1
 	github.com/stretchr/testify v1.12.1
+	go.starlark.net v0.0.0-20260908191801-89a6a09411d5
 	k8s.io/api v0.36.3
 	k8s.io/apimachinery v0.36.3
 	k8s.io/utils v0.0.0-20260210185600-b8788abfbbc2
@@ -83,6 +84,7 @@ require (
 	github.com/go-openapi/swag/stringutils v0.28.0 // indirect
 	github.com/go-openapi/swag/typeutils v0.28.0 // indirect
 	github.com/go-openapi/swag/yamlutils v0.28.0 // indirect
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/google/gnostic-models v0.7.0 // indirect
 	github.com/google/go-tpm v0.9.8 // indirect
 	github.com/google/uuid v1.6.0 // indirect
@@ -115,6 +117,7 @@ require (
 	github.com/orderflow/orderflow/services/ingress v0.0.0 // indirect
 	github.com/orderflow/orderflow/services/inventory v0.0.0 // indirect
 	github.com/orderflow/orderflow/services/notifier v0.0.0 // indirect
+	github.com/orderflow/orderflow/services/operators v0.0.0 // indirect
 	github.com/orderflow/orderflow/services/orders v0.0.0 // indirect
 	github.com/orderflow/orderflow/services/payment v0.0.0 // indirect
 	github.com/orderflow/orderflow/services/projector v0.0.0 // indirect
@@ -171,3 +174,5 @@ require (
 )
 
 replace github.com/orderflow/orderflow/services/amazon => ../../services/amazon
+
+replace github.com/orderflow/orderflow/services/operators => ../../services/operators
