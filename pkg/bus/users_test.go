@@ -79,13 +79,15 @@ func TestAUserPublishesAndPullsOnlyWhatIsItsOwn(t *testing.T) {
 	g := newGuarded(t)
 	const next = "$JS.API.CONSUMER.MSG.NEXT."
 	for subject, allowed := range map[string][]string{
-		"intake.1.stripe.order.-.-.-":                                           {"ingress", "projector"},
-		"intake.1.amazon.order.-.-.-":                                           {"ingress", "projector", "amazon"},
+		"intake.1.stripe.order.-.-.-":                                           {"ingress", "projector", "operators"},
+		"intake.1.amazon.order.-.-.-":                                           {"ingress", "projector", "amazon", "operators"},
 		next + "INTAKE.amazon-source":                                           {"amazon"},
 		"$JS.API.CONSUMER.CREATE.INTAKE.amazon-source.intake.>":                 {},
-		"events.order.1.OrderPlaced":                                            {"orders", "payment", "inventory", "fraud", "fulfillment", "notifier"},
+		"events.order.1.OrderPlaced":                                            {"orders", "payment", "inventory", "fraud", "fulfillment", "notifier", "operators"},
 		"dead.payment.decide":                                                   {"payment"},
-		"commands.orders.CancelOrder":                                           {},
+		"commands.orders.CancelOrder":                                           {"operators"},
+		"$JS.API.STREAM.MSG.DELETE.DEAD":                                        {"operators"},
+		"$JS.API.STREAM.PURGE.DEAD":                                             {},
 		next + "INTAKE.payment-facts":                                           {"payment"},
 		next + "INTAKE.journal":                                                 {"projector"},
 		next + "EVENTS.fraud-rings":                                             {"fraud"},
