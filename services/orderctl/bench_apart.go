@@ -58,7 +58,7 @@ func programsIn(dir string) program {
 			return nil, fmt.Errorf("find this program: %w", err)
 		}
 		if name == "orderctl" {
-			return exec.Command(self, words...), nil //nolint:gosec,noctx // itself; it is ended by hand, the last one first
+			return exec.Command(self, words...), nil //nolint:noctx // itself; it is ended by hand, the last one first
 		}
 		if dir == "" {
 			dir = filepath.Dir(self)
@@ -67,7 +67,7 @@ func programsIn(dir string) program {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no program %s: 'make build' makes it, or --programs says where it is", path)
 		}
-		return exec.Command(path, words...), nil //nolint:gosec,noctx // the operator's own; see above
+		return exec.Command(path, words...), nil //nolint:noctx // the operator's own; see above
 	}
 }
 
