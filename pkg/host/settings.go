@@ -28,6 +28,9 @@ type Settings struct {
 	tracing.Settings
 }
 
+// Check asks both that are embedded: Go would ask neither.
+func (s *Settings) Check() error { return errors.Join(s.NATSAccess.Check(), s.Settings.Check()) }
+
 // load reads the settings of the host and of all services. Everything that is missing or wrong is told at once.
 func load(environ map[string]string, services []Service) (Settings, error) {
 	var s Settings

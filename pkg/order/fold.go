@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/orderflow/orderflow/pkg/event"
+	"github.com/orderflow/orderflow/pkg/fault"
 	"github.com/orderflow/orderflow/pkg/ident"
 )
 
@@ -20,7 +21,7 @@ var ErrDamaged = errors.New("damaged event")
 func Fold(id ident.Entity, events []event.Recorded) (s *State, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			s, err = nil, fmt.Errorf("order %s: %w: the fold broke: %v", id, ErrDamaged, r)
+			s, err = nil, fmt.Errorf("order %s: %w: the fold broke: %s", id, ErrDamaged, fault.Panicked(r))
 		}
 	}()
 	s = New(id)

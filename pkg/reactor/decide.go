@@ -237,7 +237,7 @@ var errPanic = errors.New("panic")
 func guarded(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
+			err = fmt.Errorf("%w: %s\n%s", errPanic, fault.Panicked(p), debug.Stack())
 		}
 	}()
 	return f()

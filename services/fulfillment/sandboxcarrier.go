@@ -244,7 +244,14 @@ func codeOf(response *http.Response, body []byte) string {
 	var told struct {
 		Error string `json:"error"`
 	}
-	plain := func(r rune) bool { return r == '_' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' }
+	digits := 0
+	plain := func(r rune) bool {
+		if '0' <= r && r <= '9' {
+			digits++
+			return digits <= 4 // more is a number of somebody's
+		}
+		return r == '_' || 'a' <= r && r <= 'z'
+	}
 	if json.Unmarshal(body, &told) == nil && told.Error != "" && len(told.Error) <= 40 &&
 		strings.IndexFunc(told.Error, func(r rune) bool { return !plain(r) }) < 0 {
 		return told.Error

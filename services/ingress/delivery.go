@@ -56,9 +56,12 @@ func guarded(s source.Source, r source.Request, a source.Account) (reading sourc
 
 // fit drops facts that no database could keep. The body stays, so that nothing is lost.
 func fit(reading *source.Reading) {
+	if q := reading.Quarantine; q != nil {
+		q.Detail = maskCards(q.GetDetail()) // it may name a value
+	}
 	facts := reading.Facts[:0]
 	for _, f := range reading.Facts {
-		if mayHoldNUL(f) {
+		if mayNeedCleaning(f) {
 			clean(f)
 		}
 		if name := tooLong(f); name != "" {
@@ -72,23 +75,33 @@ func fit(reading *source.Reading) {
 	reading.Facts = facts
 }
 
-// mayHoldNUL says that a fact may hold the one character that Postgres keeps in no text. In a body it can be written in
-// too many ways to look for it there.
-func mayHoldNUL(f *intakev1.Fact) bool {
+// mayNeedCleaning says that a fact may hold the one character that Postgres keeps in no text, or a card number. In a body
+// they can be written in too many ways to look for them there.
+func mayNeedCleaning(f *intakev1.Fact) bool {
 	data, err := proto.Marshal(f)
-	return err == nil && bytes.IndexByte(data, 0) >= 0
+	return err == nil && (bytes.IndexByte(data, 0) >= 0 || mayHoldCard(data))
 }
 
-// clean replaces NUL in every text of a fact.
+// clean replaces NUL in every text of a fact, and card numbers in those that hold words.
 func clean(f *intakev1.Fact) {
 	// The walk changes values in place and ends with the message; neither of its functions returns an error.
 	_ = protorange.Range(f.ProtoReflect(), func(p protopath.Values) error {
 		last, owner := p.Index(-1), p.Index(-2)
 		text, ok := last.Value.Interface().(string)
-		if !ok || !strings.Contains(text, "\x00") {
+		if !ok {
 			return nil
 		}
-		value := protoreflect.ValueOfString(source.Clean(text, len(text)*3))
+		cleaned := text
+		if strings.Contains(text, "\x00") {
+			cleaned = source.Clean(text, len(text)*3)
+		}
+		if last.Step.Kind() == protopath.FieldAccessStep && words[last.Step.FieldDescriptor().Name()] {
+			cleaned = maskCards(cleaned)
+		}
+		if cleaned == text {
+			return nil
+		}
+		value := protoreflect.ValueOfString(cleaned)
 		switch last.Step.Kind() {
 		case protopath.FieldAccessStep:
 			owner.Value.Message().Set(last.Step.FieldDescriptor(), value)

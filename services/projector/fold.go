@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/orderflow/orderflow/pkg/event"
+	"github.com/orderflow/orderflow/pkg/fault"
 	"github.com/orderflow/orderflow/pkg/ident"
 	"github.com/orderflow/orderflow/pkg/order"
 
@@ -76,7 +77,7 @@ type opener func(ident.Entity, *typev1.Sealed) (*typev1.Person, bool, error)
 func foldOrder(entity ident.Entity, events []event.Recorded, open opener, read func(event.Recorded) wording) (f folded, state *order.State, err error) {
 	defer func() { // one order that the fold cannot bear must not take all others with it
 		if r := recover(); r != nil {
-			err = fmt.Errorf("order %s: the fold broke: %v", entity, r)
+			err = fmt.Errorf("order %s: the fold broke: %s", entity, fault.Panicked(r))
 		}
 	}()
 	state, err = order.Fold(entity, events)
