@@ -269,7 +269,8 @@ func value(s types.ServiceConfig, setting string) string {
 var knowers = map[string][]string{
 	"DATABASE_PASSWORD_OWNER":    {"postgres", "migrate", "logins", "orderctl"},
 	"NATS_PASSWORD_ORDERCTL":     {"nats", "provision", "orderctl"},
-	"MASTER_KEY":                 {"orders", "payment", "fraud", "inventory", "fulfillment", "notifier", "projector", "orderctl"},
+	"MASTER_KEY":                 {"orders", "payment", "fraud", "inventory", "fulfillment", "notifier", "projector", "operators", "orderctl"},
+	"TOKEN_KEYS":                 {"operators"},
 	"CARRIER_KEY":                {"fulfillment", "sandbox"},
 	"SANDBOX_WEBHOOK_SECRET":     {"ingress", "sandbox"},
 	"STRIPE_WEBHOOK_SECRET":      {"ingress"},

@@ -10,13 +10,15 @@
 \getenv fulfillment DATABASE_PASSWORD_FULFILLMENT
 \getenv notifier DATABASE_PASSWORD_NOTIFIER
 \getenv projector DATABASE_PASSWORD_PROJECTOR
+\getenv operators DATABASE_PASSWORD_OPERATORS
 
 BEGIN;
 SET LOCAL log_statement = 'none'; -- passwords
 CREATE TEMPORARY TABLE logins (name text PRIMARY KEY, password text NOT NULL CHECK (password <> '')) ON COMMIT DROP;
 INSERT INTO logins VALUES
     ('orders', :'orders'), ('payment', :'payment'), ('fraud', :'fraud'), ('inventory', :'inventory'),
-    ('fulfillment', :'fulfillment'), ('notifier', :'notifier'), ('projector', :'projector');
+    ('fulfillment', :'fulfillment'), ('notifier', :'notifier'), ('projector', :'projector'),
+    ('operators', :'operators');
 
 SELECT format('CREATE ROLE %I LOGIN', name) FROM logins WHERE to_regrole(quote_ident(name)) IS NULL \gexec
 SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', name, password) FROM logins \gexec

@@ -12,8 +12,8 @@ var (
 	label = regexp.MustCompile(`([a-z]+)="([^"]*)"`)
 )
 
-// unscaled are served by one replica at a time, or as fast as Amazon lets them: more of them are of no use.
-var unscaled = []string{"inventory", "projector", "amazon"}
+// unscaled are served by one replica at a time, as fast as Amazon lets them, or by hand: more of them are of no use.
+var unscaled = []string{"inventory", "projector", "amazon", "operators"}
 
 // scaling is on what waits in each of a service's own durables, and on nothing else.
 func scaling(o *Objects, c *Code, t *trouble) {

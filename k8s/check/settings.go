@@ -83,8 +83,11 @@ func environ(values map[string]string) map[string]string {
 // listens holds the addresses in the settings against the ports of a pod.
 func listens(o *Objects, w workload, c corev1.Container, t *trouble) {
 	at := map[string]string{"admin": "ADMIN_LISTEN"}
-	if w.name == "ingress" {
+	switch w.name {
+	case "ingress":
 		at["http"] = "INGRESS_LISTEN"
+	case "operators":
+		at["http"] = "OPERATORS_LISTEN"
 	}
 	for name, setting := range at {
 		address, number, err := net.SplitHostPort(o.settings()[setting])
@@ -111,6 +114,8 @@ func needs(w workload, c corev1.Container, database, broker bool, t *trouble) {
 	switch w.name {
 	case "notifier":
 		want["SMTP_URL"] = "orderflow-notifier"
+	case "operators":
+		want["TOKEN_KEYS"] = "orderflow-operators"
 	case "amazon":
 		for _, name := range []string{"AMAZON_LWA_CLIENT_ID", "AMAZON_LWA_CLIENT_SECRET", "AMAZON_LWA_REFRESH_TOKEN"} {
 			want[name] = "orderflow-amazon"
