@@ -19,7 +19,7 @@ func decode(body io.Reader, into any) error {
 	d := json.NewDecoder(body)
 	d.DisallowUnknownFields()
 	err := d.Decode(into)
-	if err == nil && d.Decode(&struct{}{}) != io.EOF { //nolint:errorlint // io.EOF is never wrapped by a decoder
+	if err == nil && d.Decode(&struct{}{}) != io.EOF {
 		err = errors.New("something follows")
 	}
 	var large *http.MaxBytesError

@@ -61,7 +61,8 @@ const leeway = 5 * time.Second
 func (t *tokens) read(text string) (claims, error) {
 	var c claims
 	_, err := jwt.ParseWithClaims(text, &c, func(token *jwt.Token) (any, error) {
-		id, _ := token.Header["kid"].(string) //nolint:errcheck // what is no text names no key
+		// What is no text names no key.
+		id, _ := token.Header["kid"].(string)
 		k, ok := t.keys.find(id)
 		if !ok {
 			return nil, errors.New("its key is not active")
@@ -70,7 +71,7 @@ func (t *tokens) read(text string) (claims, error) {
 	}, jwt.WithValidMethods([]string{method.Alg()}), jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithStrictDecoding(), jwt.WithTimeFunc(t.clock))
 	if err != nil {
-		return c, fmt.Errorf("%w: %w", errToken, err)
+		return c, fmt.Errorf("%w: %v", errToken, err)
 	}
 	return c, nil
 }

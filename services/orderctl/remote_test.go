@@ -74,85 +74,101 @@ func TestOperatorsWorkFromAfarAsFarAsTheirRoleAllows(t *testing.T) {
 	t.Parallel()
 	a := newAfar(t)
 	a.place("R-1")
-	t.Run("the same is said as here", func(t *testing.T) {
-		for _, args := range [][]string{{"order", "list", "--json"}, {"order", "why", "R-1"}, {"webhooks", "list", "--json"}, {"dead", "list"}} {
-			r := a.as("viewer", "", args...)
-			require.Equal(t, 0, r.code, r.said)
-			assert.NotEmpty(t, r.out, args)
-		}
-		assert.Contains(t, a.as("viewer", "", "order", "show", "R-1").out, "Order checkout/R-1")
-		r := a.as("viewer", "", "order", "show", "R-404")
-		assert.Equal(t, 1, r.code)
-		r = a.as("viewer", "", "order", "list", "--status", "nonsense")
-		assert.Equal(t, 2, r.code, "an exit status comes through")
-	})
-	t.Run("each role", func(t *testing.T) {
-		for _, c := range []struct {
-			args                    []string
-			viewer, operator, admin bool
-		}{
-			{[]string{"order", "show", "R-1", "--personal"}, false, true, true},
-			{[]string{"order", "hold", "R-1", "--wait", "1m"}, false, true, false}, // an admin could; but it is held by then
-			{[]string{"order", "release", "R-1", "--wait", "1m"}, false, true, false},
-			{[]string{"webhooks", "replay", "--dry-run"}, false, true, true},
-			{[]string{"webhooks", "replay"}, false, true, true},
-			{[]string{"replay", "--since", "1h"}, false, true, true},
-			{[]string{"dead", "redrive", "--all"}, false, true, true},
-			{[]string{"verify"}, false, true, true},
-			{[]string{"operators", "list"}, false, false, true},
-			{[]string{"operators", "role", "nobody-there", "admin"}, false, false, false},
-		} {
-			for who, may := range map[string]bool{"viewer": c.viewer, "operator": c.operator, "admin": c.admin} {
-				if who == "admin" && (c.args[1] == "hold" || c.args[1] == "release") {
-					continue
-				}
-				r := a.as(who, "", c.args...)
-				assert.Equal(t, may, r.code == 0, "%s: %v: %s%s", who, c.args, r.said, r.err)
-				if who == "viewer" {
-					assert.Contains(t, r.err, "is for the role", c.args)
-				}
-			}
-		}
-		assert.Contains(t, a.as("operator", "", "order", "show", "R-1", "--personal").out, "robin@example.com")
-		assert.NotContains(t, a.as("viewer", "", "order", "show", "R-1").out, "robin@example.com")
-	})
-	t.Run("who asks is who is logged in", func(t *testing.T) {
-		r := a.as("operator", "", "order", "hold", "R-1", "--by", "eve")
-		assert.Equal(t, 2, r.code)
-		assert.Contains(t, r.err, "--by is not taken by a server")
-		r = a.as("operator", "", "order", "hold", "R-1", "--reason", "looking", "--wait", "1m", "--json")
-		require.Equal(t, 0, r.code, r.err)
-		r = a.as("admin", "", "order", "release", "R-1", "--wait", "1m")
-		require.Equal(t, 0, r.code, r.err)
-		assert.Contains(t, r.out, "admin")
-		assert.NotContains(t, r.out, "eve")
-	})
-	t.Run("a file goes along", func(t *testing.T) {
-		file := filepath.Join(t.TempDir(), "count.csv")
-		require.NoError(t, os.WriteFile(file, []byte("sku,quantity\nMUG,7\n\"A,B\",5\n"), 0o600))
-		r := a.as("operator", "", "stock", "set", "--csv", file, "--wait", "1m")
-		require.Equal(t, 0, r.code, r.err)
-		assert.Contains(t, a.as("viewer", "", "stock", "show", "A,B").out, "5")
-		r = a.as("operator", "sku,quantity\nTEE,3\n", "stock", "receive", "--csv", "-", "--wait", "1m")
-		require.Equal(t, 0, r.code, r.err)
-	})
-	t.Run("admins keep the list", func(t *testing.T) {
-		r := a.as("admin", "a password for bob\n", "operators", "add", "bob")
-		require.Equal(t, 0, r.code, r.err)
-		require.Equal(t, 0, a.as("bob", "a password for bob\n", "login", "bob").code)
-		require.Equal(t, 0, a.as("bob", "", "order", "list").code)
-		require.Equal(t, 0, a.as("admin", "", "operators", "disable", "bob").code)
-		r = a.as("bob", "", "order", "list")
-		assert.Equal(t, 1, r.code)
-		assert.Contains(t, r.said, "log in again")
-		assert.Equal(t, 1, a.as("admin", "short\n", "operators", "password", "bob").code)
-	})
+	a.saysTheSame(t)
+	a.asksForARole(t)
+	a.knowsWhoAsks(t)
+	a.takesAFile(t)
+	a.keepsTheList(t)
 	log, err := os.ReadFile(a.ground.Options.LogFile())
 	require.NoError(t, err)
 	assert.Contains(t, string(log), `"command":"order hold"`)
 	for _, secret := range []string{afarPassword, "a password for bob", "robin@example.com", "R-404", "eyJ"} {
 		assert.NotContains(t, string(log), secret)
 	}
+}
+
+func (a *afar) saysTheSame(t *testing.T) {
+	t.Helper()
+	for _, args := range [][]string{{"order", "list", "--json"}, {"order", "why", "R-1"}, {"webhooks", "list", "--json"}, {"dead", "list"}} {
+		r := a.as("viewer", "", args...)
+		require.Equal(t, 0, r.code, r.said)
+		assert.NotEmpty(t, r.out, args)
+	}
+	assert.Contains(t, a.as("viewer", "", "order", "show", "R-1").out, "Order checkout/R-1")
+	r := a.as("viewer", "", "order", "show", "R-404")
+	assert.Equal(t, 1, r.code)
+	r = a.as("viewer", "", "order", "list", "--status", "nonsense")
+	assert.Equal(t, 2, r.code, "an exit status comes through")
+}
+
+func (a *afar) asksForARole(t *testing.T) {
+	t.Helper()
+	for _, c := range []struct {
+		args                    []string
+		viewer, operator, admin bool
+		once                    bool // what can be done once is done by the operator
+	}{
+		{[]string{"order", "show", "R-1", "--personal"}, false, true, true, false},
+		{[]string{"order", "hold", "R-1", "--wait", "1m"}, false, true, true, true},
+		{[]string{"order", "release", "R-1", "--wait", "1m"}, false, true, true, true},
+		{[]string{"webhooks", "replay", "--dry-run"}, false, true, true, false},
+		{[]string{"webhooks", "replay"}, false, true, true, false},
+		{[]string{"replay", "--since", "1h"}, false, true, true, false},
+		{[]string{"dead", "redrive", "--all"}, false, true, true, false},
+		{[]string{"verify"}, false, true, true, false},
+		{[]string{"operators", "list"}, false, false, true, false},
+		{[]string{"operators", "role", "nobody-there", "admin"}, false, false, false, false},
+	} {
+		for who, may := range map[string]bool{"viewer": c.viewer, "operator": c.operator, "admin": c.admin} {
+			if who == "admin" && c.once {
+				continue
+			}
+			r := a.as(who, "", c.args...)
+			assert.Equal(t, may, r.code == 0, "%s: %v: %s%s", who, c.args, r.said, r.err)
+			if who == "viewer" {
+				assert.Contains(t, r.err, "is for the role", c.args)
+			}
+		}
+	}
+	assert.Contains(t, a.as("operator", "", "order", "show", "R-1", "--personal").out, "robin@example.com")
+	assert.NotContains(t, a.as("viewer", "", "order", "show", "R-1").out, "robin@example.com")
+}
+
+func (a *afar) knowsWhoAsks(t *testing.T) {
+	t.Helper()
+	r := a.as("operator", "", "order", "hold", "R-1", "--by", "eve")
+	assert.Equal(t, 2, r.code)
+	assert.Contains(t, r.err, "--by is not taken by a server")
+	r = a.as("operator", "", "order", "hold", "R-1", "--reason", "looking", "--wait", "1m", "--json")
+	require.Equal(t, 0, r.code, r.err)
+	r = a.as("admin", "", "order", "release", "R-1", "--wait", "1m")
+	require.Equal(t, 0, r.code, r.err)
+	assert.Contains(t, r.out, "admin")
+	assert.NotContains(t, r.out, "eve")
+}
+
+func (a *afar) takesAFile(t *testing.T) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "count.csv")
+	require.NoError(t, os.WriteFile(file, []byte("sku,quantity\nMUG,7\n\"A,B\",5\n"), 0o600))
+	r := a.as("operator", "", "stock", "set", "--csv", file, "--wait", "1m")
+	require.Equal(t, 0, r.code, r.err)
+	assert.Contains(t, a.as("viewer", "", "stock", "show", "A,B").out, "5")
+	r = a.as("operator", "sku,quantity\nTEE,3\n", "stock", "receive", "--csv", "-", "--wait", "1m")
+	require.Equal(t, 0, r.code, r.err)
+}
+
+func (a *afar) keepsTheList(t *testing.T) {
+	t.Helper()
+	r := a.as("admin", "a password for bob\n", "operators", "add", "bob")
+	require.Equal(t, 0, r.code, r.err)
+	require.Equal(t, 0, a.as("bob", "a password for bob\n", "login", "bob").code)
+	require.Equal(t, 0, a.as("bob", "", "order", "list").code)
+	require.Equal(t, 0, a.as("admin", "", "operators", "disable", "bob").code)
+	r = a.as("bob", "", "order", "list")
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.said, "log in again")
+	assert.Equal(t, 1, a.as("admin", "short\n", "operators", "password", "bob").code)
 }
 
 // Whoever has a token may send what our own client would not.

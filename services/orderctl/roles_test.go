@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/orderflow/orderflow/services/operators"
 )
@@ -36,7 +37,7 @@ func TestEveryCommandSaysWhoMayHaveItRun(t *testing.T) {
 		}
 		if role != "here" {
 			_, err := operators.ParseRole(role)
-			assert.NoError(t, err, "%s: who may have it run?", c.CommandPath())
+			require.NoError(t, err, "%s: who may have it run?", c.CommandPath())
 		}
 		fmt.Fprintf(&b, "%-8s  %s", role, strings.TrimPrefix(c.CommandPath(), "orderctl "))
 		if role != "here" {
