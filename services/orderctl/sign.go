@@ -185,7 +185,7 @@ func fromFiles(given []string) ([]string, error) {
 	for i, secret := range given {
 		secrets[i] = secret
 		if name, ok := strings.CutPrefix(secret, "@"); ok {
-			data, err := os.ReadFile(name) //nolint:gosec // whoever runs it names the file, in a flag or the environment
+			data, err := os.ReadFile(name)
 			if err != nil {
 				return nil, err
 			}
