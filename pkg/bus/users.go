@@ -86,8 +86,8 @@ func amazonUser() User {
 // out of DEAD. It pulls nothing: what it says of an order it reads in the database.
 func operatorsUser() User {
 	u := User{Name: "operators", Publish: []string{"commands.>", "intake.>", "events.>"}}
-	u.Publish = append(u.Publish, info(Intake), info(Commands), info(Dead))
-	u.Publish = append(u.Publish, api("CONSUMER.LIST."+Intake), api("STREAM.MSG.GET."+Dead), api("DIRECT.GET."+Dead), api("STREAM.MSG.DELETE."+Dead))
+	u.Publish = append(u.Publish, info(Intake), info(Commands), info(Dead),
+		api("CONSUMER.LIST."+Intake), api("STREAM.MSG.GET."+Dead), api("DIRECT.GET."+Dead), api("STREAM.MSG.DELETE."+Dead))
 	return u
 }
 
