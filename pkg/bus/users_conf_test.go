@@ -34,6 +34,7 @@ func TestAServerWithTheConfigurationInDeployLetsEachUserInAsItself(t *testing.T)
 	options, err := natsd.ProcessConfigFile(filepath.Join(confs, "nats.conf"))
 	require.NoError(t, err)
 	assert.True(t, options.SyncAlways)
+	options.JetStreamMaxStore = 1 << 40 // three quarters of what this disk has free may be less than the streams may take
 	options.StoreDir, options.Port, options.HTTPPort, options.NoSigs, options.NoLog = t.TempDir(), natsd.RANDOM_PORT, 0, true, true
 	s, err := natsd.NewServer(options)
 	require.NoError(t, err)
