@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/orderflow/orderflow/pkg/ident"
@@ -202,9 +203,11 @@ func (r *Reactor) doAndRecord(key string, o *order.State, asked trace.Span, requ
 	answer, callErr := r.do(ctx, o, request)
 	endCall(span, callErr)
 	<-r.calls.slots
-	log := r.deps.Log.With().Stringer("entity_id", o.ID).Stringer("trace_id", tracing.IDOf(span)).Str("call", request.Key()).Logger()
+	about := func(e *zerolog.Event) *zerolog.Event {
+		return e.Stringer("entity_id", o.ID).Stringer("trace_id", tracing.IDOf(span)).Str("call", request.Key())
+	}
 	if callErr != nil {
-		log.Warn().Err(callErr).Msg("call failed")
+		about(r.deps.Log.Warn().Err(callErr)).Msg("call failed")
 	}
 	next, err := r.record(&reply{entity: o.ID, request: request, answer: answer, err: callErr, from: span.SpanContext()})
 	version := 0
@@ -213,7 +216,7 @@ func (r *Reactor) doAndRecord(key string, o *order.State, asked trace.Span, requ
 	}
 	errands := r.calls.leave(key, version, r.deps.Clock())
 	if err != nil {
-		log.Error().Err(err).Msg("answer not recorded")
+		about(r.deps.Log.Error().Err(err)).Msg("answer not recorded")
 	} else if len(next.requests) > 0 {
 		// They go on waiting, now for these as well. If they are stale, whoever recorded the answer saw all that we saw.
 		r.call(next.state, next.span, next.requests, errands...)

@@ -51,7 +51,7 @@ func (d *Door) check() error {
 // enter is what a request passes before its body is looked at: is its account known, may its sender call, not too often?
 // The account is the zero one if it is not known.
 func (h *handler) enter(c echo.Context, from caller) (a account, outcome string, err error) {
-	if wait := h.slow(h.addresses, addressKey(from.address)); wait > 0 {
+	if wait := h.slow(h.addresses, web.AddressKey(from.address)); wait > 0 {
 		return account{}, limited, tooOften(c, wait)
 	}
 	a, ok := h.accounts.find(c.Param("source"), c.Param("account"))

@@ -156,23 +156,23 @@ func (s *shelf) raise(location string, pieces int64) {
 	at.OnHand = plus(at.GetOnHand(), pieces)
 }
 
-// leftOut is the count that raising comes to.
-func leftOut(sku string, l *stockv1.Levels, location string, pieces int64) *stockv1.StockAdjusted {
+// raised is the count that raising comes to.
+func raised(sku string, l *stockv1.Levels, location string, pieces int64) *stockv1.StockAdjusted {
 	at := level(l, location)
-	onHand := plus(at.GetOnHand(), pieces)
-	return &stockv1.StockAdjusted{
-		Sku: sku, Location: location, OnHand: onHand, Oversold: max(0, at.GetReserved()-onHand), Reason: "the shop's count was without its own orders",
-		ToldBy: at.GetToldBy(), ToldAt: at.GetToldAt(), Short: at.GetShort(),
-	}
+	return moved(sku, at, plus(at.GetOnHand(), pieces), "the shop's count was without its own orders")
 }
 
 // loss is the count that a loss comes to.
 func loss(sku string, l *stockv1.Levels, q *stockv1.OrderQuantity) *stockv1.StockAdjusted {
 	at := level(l, q.GetLocation())
-	onHand := max(0, at.GetOnHand()-q.GetQuantity())
+	return moved(sku, at, max(0, at.GetOnHand()-q.GetQuantity()), "shipped after its claim was given back")
+}
+
+// moved sets what is on hand at a location where nobody has counted anew: what a shop told of it stands.
+func moved(sku string, at *stockv1.Level, onHand int64, reason string) *stockv1.StockAdjusted {
 	return &stockv1.StockAdjusted{
-		Sku: sku, Location: q.GetLocation(), OnHand: onHand, Oversold: max(0, at.GetReserved()-onHand),
-		Reason: "shipped after its claim was given back", ToldBy: at.GetToldBy(), ToldAt: at.GetToldAt(), Short: at.GetShort(),
+		Sku: sku, Location: at.GetLocation(), OnHand: onHand, Oversold: max(0, at.GetReserved()-onHand), Reason: reason,
+		ToldBy: at.GetToldBy(), ToldAt: at.GetToldAt(), Short: at.GetShort(),
 	}
 }
 
@@ -240,7 +240,7 @@ func (s *shelf) stream(before *stockv1.Levels, now time.Time) (Stream, bool) {
 		put(&stockv1.StockReleased{Sku: s.sku, Orders: s.released})
 	}
 	for _, location := range slices.Sorted(maps.Keys(s.raised)) {
-		put(leftOut(s.sku, out.Levels, location, s.raised[location]))
+		put(raised(s.sku, out.Levels, location, s.raised[location]))
 	}
 	if len(s.reserved) > 0 {
 		put(&stockv1.StockReserved{Sku: s.sku, Orders: s.reserved})

@@ -70,9 +70,9 @@ func (h *handler) login(c echo.Context) error {
 // mayTry counts an attempt for its address and for its name.
 func (h *handler) mayTry(c echo.Context, who string) error {
 	now := h.clock()
-	wait := h.byAddress.wait(addressKey(c.RealIP()), now)
+	wait := h.byAddress.Wait(addressKey(c.RealIP()), now)
 	if wait == 0 {
-		wait = h.byName.wait(who, now)
+		wait = h.byName.Wait(who, now)
 	}
 	if wait == 0 {
 		return nil

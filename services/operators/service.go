@@ -114,7 +114,7 @@ type handler struct {
 	clock    func() time.Time
 	metrics  *metrics
 
-	byName, byAddress *attempts
+	byName, byAddress *web.Rates
 	guesses           chan struct{} // passwords that are being compared: each takes a processor
 	running           chan struct{} // commands
 }
