@@ -134,7 +134,9 @@ func TestDeliveriesReachTheJournalAndWhatIsNoneIsBuried(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	js := testkit.NATS(t)
-	j := newJournal(host.Deps{Pool: w.pool, Vault: w.vault, JS: js, Bus: bus.NewPublisher(js), Clock: time.Now, Log: zerolog.Nop()}, Config{JournalRetention: 90 * 24 * time.Hour})
+	// It is the day on which they came: on a later one the journal's own housekeeping may drop that day before we look.
+	clock := func() time.Time { return noon }
+	j := newJournal(host.Deps{Pool: w.pool, Vault: w.vault, JS: js, Bus: bus.NewPublisher(js), Clock: clock, Log: zerolog.Nop()}, Config{JournalRetention: 90 * 24 * time.Hour})
 	ctx, cancel := context.WithCancel(w.ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- j.Run(ctx) }()
