@@ -222,7 +222,7 @@ func TestCheckTellsOfAQuarantine(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(signed.out), &h))
 	r := webhook(t, "", "check", "--source", "stripe", "--secret", "s", "-H", "stripe-signature: "+h["Stripe-Signature"], file)
 	assert.Equal(t, 0, r.code)
-	assert.Equal(t, "accepted, and then quarantined (not_json): the body is not JSON\n", r.out)
+	assert.Equal(t, "accepted, and then quarantined (not_json): the body is not JSON at byte 2\n", r.out)
 }
 
 func TestCurlIsForAShell(t *testing.T) {

@@ -89,8 +89,7 @@ func (r *reader) read() {
 	switch {
 	case known:
 		read(r)
-	case !json.Valid(r.body):
-		r.trouble.Add(source.NotJSON, "the body is not JSON")
+	case !r.trouble.Unreadable(source.Decode(r.body, new(json.RawMessage))):
 	case topic == "":
 		r.trouble.Add(source.UnknownTopic, "the header X-Shopify-Topic is missing, and the body does not show what it is")
 	case noted[topic] != "":

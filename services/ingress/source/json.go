@@ -23,9 +23,27 @@ func Decode(body []byte, into any) error {
 		return err
 	}
 	if _, end := d.Token(); !errors.Is(end, io.EOF) {
-		return errors.New("there is something behind the JSON value")
+		return errTwo
 	}
 	return err
+}
+
+var errTwo = errors.New("there is something behind its JSON value")
+
+// notJSON says where a body stops to be JSON, without a word of it.
+func notJSON(err error) string {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.Is(err, io.EOF):
+		return "the body is empty"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the body ends in the middle of its JSON"
+	case errors.As(err, &syntax):
+		return "the body is not JSON at byte " + strconv.FormatInt(syntax.Offset, 10)
+	case errors.Is(err, errTwo):
+		return "the body is not JSON: " + err.Error()
+	}
+	return "the body is not JSON"
 }
 
 // Scalar is a JSON string, number or truth value as the text that stands there, so that 820982911946154508 and "19.90"
@@ -120,7 +138,7 @@ func (t *Trouble) Unreadable(err error) bool {
 		t.Bad(field, "is a "+misfit.Value)
 		return true
 	}
-	t.Add(NotJSON, "the body is not JSON")
+	t.Add(NotJSON, notJSON(err))
 	return false
 }
 

@@ -48,10 +48,14 @@ func TestDecodeFillsWhatFits(t *testing.T) {
 	assert.Equal(t, source.Scalar("1"), v.A)
 	assert.Equal(t, source.Scalar("2"), v.D)
 	assert.Equal(t, source.BadValue, trouble.Quarantine().GetReason())
-	for _, body := range []string{"", "{", "{} {}", "{}x", "\x00"} {
+	for body, want := range map[string]string{
+		"": "the body is empty", `{"a":`: "the body ends in the middle of its JSON", "{} {}": "the body is not JSON: there is something behind its JSON value",
+		"{}x": "the body is not JSON: there is something behind its JSON value", "\x00": "the body is not JSON at byte 1", `{"a":1,}`: "the body is not JSON at byte 8",
+	} {
 		trouble = source.Trouble{}
 		assert.False(t, trouble.Unreadable(source.Decode([]byte(body), &v)), body)
 		assert.Equal(t, source.NotJSON, trouble.Quarantine().GetReason())
+		assert.Equal(t, want, trouble.Quarantine().GetDetail(), body)
 	}
 }
 

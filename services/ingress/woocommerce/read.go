@@ -44,7 +44,7 @@ func (Source) Read(r source.Request, a source.Account) source.Reading {
 		ID       text `json:"id"`
 		Modified text `json:"date_modified_gmt"`
 	}
-	valid := json.Valid(trimmed(r.Body))
+	valid := rd.trouble.Unreadable(source.Decode(r.Body, new(json.RawMessage)))
 	if valid {
 		_ = source.Decode(r.Body, &head) // what is no object has no id, and is told below
 	}
@@ -54,14 +54,10 @@ func (Source) Read(r source.Request, a source.Account) source.Reading {
 	rd.reading.Headers = source.Keep(r.Header, "X-WC-Webhook-Topic", "X-WC-Webhook-Source", "X-WC-Webhook-ID", "X-WC-Webhook-Delivery-ID")
 	if valid {
 		rd.read()
-	} else {
-		rd.trouble.Add(source.NotJSON, "the body is not JSON")
 	}
 	rd.reading.Quarantine = rd.trouble.Quarantine()
 	return rd.reading
 }
-
-func trimmed(body []byte) []byte { return []byte(strings.TrimPrefix(string(body), "\xef\xbb\xbf")) }
 
 func (r *reader) read() {
 	topic := r.reading.Topic
