@@ -7,11 +7,13 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
 	"github.com/rs/zerolog"
+
+	"github.com/orderflow/orderflow/pkg/fault"
 )
 
 // Problem is the body of every error.
@@ -32,13 +34,27 @@ func New(log zerolog.Logger) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = func(err error, c echo.Context) { answer(log, err, c) }
-	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{
-		LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
-			log.Error().Err(err).Str("path", c.Path()).Bytes("stack", stack).Msg("panic")
-			return Fail(http.StatusInternalServerError, "internal", "")
-		},
-	}))
+	e.Use(recovered(log))
 	return e
+}
+
+// recovered answers a panic as an error, and tells where it was, but not its words: they may repeat what was worked on.
+func recovered(log zerolog.Logger) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) (err error) {
+			defer func() {
+				switch p := recover(); p {
+				case nil:
+				case http.ErrAbortHandler: // the server's own way to cut a connection
+					panic(p)
+				default:
+					log.Error().Str("error", fault.Panicked(p)).Str("path", c.Path()).Bytes("stack", debug.Stack()).Msg("panic")
+					err = Fail(http.StatusInternalServerError, "internal", "")
+				}
+			}()
+			return next(c)
+		}
+	}
 }
 
 func answer(log zerolog.Logger, err error, c echo.Context) {

@@ -75,7 +75,8 @@ func TestErrorsAreShortJSONThatGivesNothingAway(t *testing.T) {
 		assert.Equal(t, c.body, body, c.path)
 	}
 	require.NoError(t, stop())
-	assert.Contains(t, logs.String(), "panic", "whoever runs it is told")
+	assert.Contains(t, logs.String(), `"error":"string","path":"/panic"`, "whoever runs it is told of what kind it was, and where")
+	assert.NotContains(t, logs.String(), `"error":"hunter2","path":"/panic"`, "a panic's words may repeat what was worked on")
 }
 
 func TestARequestInHandIsFinished(t *testing.T) {
