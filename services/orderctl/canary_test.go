@@ -44,9 +44,8 @@ const (
 func allowedInClear(c canary, p place) bool {
 	switch {
 	case c.kind == person:
-		// Analysts and operators: read.orders says who ordered, and order show tells it. PersonalDataErased takes it away.
-		return strings.HasPrefix(p.name, "table read.orders.customer_") || strings.HasPrefix(p.name, "table projection.orders_g") && strings.Contains(p.name, ".customer_") ||
-			strings.HasPrefix(p.name, "orderctl order ")
+		// Analysts and operators: read.orders says who ordered. PersonalDataErased takes it away.
+		return strings.HasPrefix(p.name, "table read.orders.customer_") || strings.HasPrefix(p.name, "table projection.orders_g") && strings.Contains(p.name, ".customer_")
 	case c.value == panGarbage:
 		// A message that nobody can read is kept whole, so that it can be sent again: in DEAD, for the operator alone.
 		// The bell was rung by this test, with the number in it.
