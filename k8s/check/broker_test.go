@@ -1,8 +1,8 @@
 package check
 
 import (
+	"crypto/tls"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/orderflow/orderflow/pkg/bus"
+	"github.com/orderflow/orderflow/pkg/testkit"
 )
 
 // The server itself reads the configuration as a node would, with the environment of its pod.
@@ -24,40 +25,35 @@ func TestTheBrokerReadsItsConfiguration(t *testing.T) {
 		require.NoError(t, err)
 		o, err := Decode(documents)
 		require.NoError(t, err)
-		pod := o.statefulSets["orderflow-nats"].Spec.Template.Spec
-		container, folder := pod.Containers[0], t.TempDir()
-		for _, source := range pod.Volumes[0].Projected.Sources {
-			for name, content := range o.configMaps[source.ConfigMap.Name].Data {
-				require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600))
-			}
+		n := layOut(t, o, 0, func(_ int, port string) string { return port })
+		pod, container := n.pod, n.pod.Containers[0]
+		secure := o.settings()["NATS_ALLOW_PLAINTEXT"] == ""
+		if secure {
+			n.certify(t, testkit.NewAuthority(t, t.TempDir(), "test"), []string{"orderflow-nats"})
+		}
+		for name, value := range n.env {
+			t.Setenv(name, value)
 		}
 		var users []string
 		for _, u := range bus.Users() {
 			users = append(users, u.Name)
-			t.Setenv("NATS_PASSWORD_"+strings.ToUpper(u.Name), "of-"+u.Name)
 		}
-		t.Setenv("NATS_PASSWORD_ROUTE", "of-route")
-		t.Setenv("POD_NAME", "orderflow-nats-0")
-		for _, e := range container.Env {
-			if e.Value != "" {
-				t.Setenv(e.Name, strings.ReplaceAll(e.Value, "$(NATS_PASSWORD_ROUTE)", "of-route"))
-			}
-		}
-		options, err := server.ProcessConfigFile(filepath.Join(folder, "nats.conf"))
+		options, err := server.ProcessConfigFile(filepath.Join(n.dir, "config", "nats.conf"))
 		require.NoError(t, err, overlay)
 
 		assert.True(t, options.JetStream && options.SyncAlways, "%s: a message is acknowledged once it is on disk", overlay)
+		assert.Equal(t, secure, options.TLSConfig != nil, "%s: clients speak TLS", overlay)
+		assert.Equal(t, secure, options.Cluster.TLSConfig != nil, "%s: and so do nodes", overlay)
+		if secure {
+			assert.Equal(t, tls.RequireAndVerifyClientCert, options.Cluster.TLSConfig.ClientAuth)
+		}
 		assert.Equal(t, "orderflow-nats-0", options.ServerName)
 		assert.Greater(t, options.MaxPayload, int32(1048576+64<<10), "a webhook of INGRESS_MAX_BODY fits")
 		assert.EqualValues(t, port(container, "client"), options.Port)
 		assert.EqualValues(t, port(container, "monitor"), options.HTTPPort)
 		assert.Equal(t, []string{"nats-server", "--config", "/etc/nats/nats.conf"}, container.Command)
-		mounts := map[string]string{}
-		for _, m := range container.VolumeMounts {
-			mounts[m.MountPath] = m.Name
-		}
-		assert.Equal(t, "data", mounts[options.StoreDir], "it stores on the volume")
-		assert.Contains(t, container.Lifecycle.PreStop.Exec.Command, "ldm="+options.PidFile)
+		assert.Equal(t, filepath.Join(n.dir, "data"), options.StoreDir, "it stores on the volume")
+		assert.Equal(t, "ldm="+options.PidFile, n.paths.Replace(container.Lifecycle.PreStop.Exec.Command[2]))
 		assert.Greater(t, float64(*pod.TerminationGracePeriodSeconds), (options.LameDuckDuration + options.LameDuckGracePeriod).Seconds())
 		var named []string
 		for _, u := range options.Users {

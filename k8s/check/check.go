@@ -10,7 +10,7 @@ func Check(o *Objects, c *Code) []string {
 	t := &trouble{}
 	for _, part := range []func(*Objects, *Code, *trouble){
 		namespaces, podSecurity, images, references, services, drains, settings, accounts, jobs, waves, network, routing, scaling, monitoring,
-		databases,
+		databases, certificates,
 	} {
 		part(o, c, t)
 	}

@@ -103,6 +103,39 @@ type postgresCluster struct {
 	} `json:"spec"`
 }
 
+// issuer and certificate are cert-manager's.
+type issuer struct {
+	head `json:",inline"`
+	Spec struct {
+		SelfSigned *struct{} `json:"selfSigned"`
+		CA         *struct {
+			SecretName string `json:"secretName"`
+		} `json:"ca"`
+	} `json:"spec"`
+}
+
+type certificate struct {
+	head `json:",inline"`
+	Spec struct {
+		SecretName  string   `json:"secretName"`
+		CommonName  string   `json:"commonName"`
+		IsCA        bool     `json:"isCA"`
+		DNSNames    []string `json:"dnsNames"`
+		Usages      []string `json:"usages"`
+		Duration    string   `json:"duration"`
+		RenewBefore string   `json:"renewBefore"`
+		PrivateKey  struct {
+			Algorithm      string `json:"algorithm"`
+			Size           int    `json:"size"`
+			RotationPolicy string `json:"rotationPolicy"`
+		} `json:"privateKey"`
+		IssuerRef struct {
+			Kind string `json:"kind"`
+			Name string `json:"name"`
+		} `json:"issuerRef"`
+	} `json:"spec"`
+}
+
 type externalSecret struct {
 	head `json:",inline"`
 	Spec struct {

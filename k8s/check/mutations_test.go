@@ -118,6 +118,21 @@ var mutations = []struct {
 	{"k8s/components/monitoring/prometheusrule.yaml", "severity: critical", "severity: warning", "is not what deploy/prometheus/alerts.yaml says"},
 	{"k8s/components/monitoring/kustomization.yaml", "  - prometheusrule.yaml\n", "", "figures without alerts"},
 
+	// The broker's certificate.
+	{"k8s/components/nats-tls/trust.yaml", "name: NATS_CA_FILE", "name: NATS_CERT_FILE", "does not look at the certificate of the broker"},
+	{"k8s/components/nats-tls/trust.yaml", "mountPath: /etc/nats-ca", "mountPath: /etc/ca", "does not look at the certificate of the broker"},
+	{"k8s/components/nats-tls/trust-job.yaml", "{ key: ca.crt, path: ca.crt }", "{ key: tls.key, path: ca.crt }", "Job provision mounts more than a certificate"},
+	{"k8s/components/nats-tls/certificate.yaml", `, "*.orderflow-nats"`, "", "is not for orderflow-nats-2.orderflow-nats"},
+	{"k8s/components/nats-tls/certificate.yaml", `[orderflow-nats, `, "[nats, ", "is not for orderflow-nats"},
+	{"k8s/components/nats-tls/certificate.yaml", ", client auth", "", "is not for client auth"},
+	{"k8s/components/nats-tls/certificate.yaml", "secretName: orderflow-nats-tls", "secretName: orderflow-nats-cert", "mounts the secret orderflow-nats-tls, which nobody makes"},
+	{"k8s/components/nats-tls/certificate.yaml", "name: orderflow }", "name: orderflow-ca }", "nobody issues it"},
+	{"k8s/components/nats-tls/certificate.yaml", `sync-wave: "-3"`, `sync-wave: "0"`, "Certificate orderflow-nats is not there before"},
+	{"k8s/components/nats-tls/authority.yaml", "ca: { secretName: orderflow-authority }", "ca: { secretName: orderflow-nats-tls }", "is no authority"},
+	{"k8s/components/nats-tls/broker.yaml", "secretName: orderflow-nats-tls", "secretName: orderflow-tls", "NATS_ALLOW_PLAINTEXT does not say"},
+	{"k8s/overlays/prod/kustomization.yaml", "  - ../../components/nats-tls\n", "", "NATS_ALLOW_PLAINTEXT does not say"},
+	{"k8s/base/settings.env", "DRAIN_TIMEOUT=", "NATS_ALLOW_PLAINTEXT=true\nDRAIN_TIMEOUT=", "is set, and the broker has a certificate"},
+
 	// The database's logins.
 	{"k8s/components/postgres/cluster.yaml", "inRoles: [orderflow_fraud]", "inRoles: [orderflow_orders]", "the login fraud is not in orderflow_fraud alone"},
 	{"k8s/components/postgres/cluster.yaml", "CREATE ROLE orderflow_fraud NOLOGIN", "CREATE ROLE orderflow_frauds NOLOGIN", "orderflow_fraud is not made"},

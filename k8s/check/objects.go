@@ -30,9 +30,13 @@ type Objects struct {
 	monitors  map[string]*podMonitor
 	alerts    map[string]*prometheusRule
 	databases map[string]*postgresCluster
-	external  map[string]*externalSecret
-	gateways  map[string]*gateway
-	routes    map[string]*httpRoute
+
+	issuers      map[string]*issuer
+	certificates map[string]*certificate
+
+	external map[string]*externalSecret
+	gateways map[string]*gateway
+	routes   map[string]*httpRoute
 
 	meta []metav1.ObjectMeta
 }
@@ -77,6 +81,10 @@ func (o *Objects) custom(h head, document []byte) (known bool, err error) {
 		return true, strictly(&o.alerts, name, document)
 	case "postgresql.cnpg.io/v1 Cluster":
 		return true, strictly(&o.databases, name, document)
+	case "cert-manager.io/v1 Issuer":
+		return true, strictly(&o.issuers, name, document)
+	case "cert-manager.io/v1 Certificate":
+		return true, strictly(&o.certificates, name, document)
 	case "external-secrets.io/v1 ExternalSecret":
 		return true, strictly(&o.external, name, document)
 	case "gateway.networking.k8s.io/v1 Gateway":

@@ -59,6 +59,9 @@ func waves(o *Objects, _ *Code, t *trouble) {
 		for n, v := range o.external {
 			before("ExternalSecret", n, v.Metadata.Annotations)
 		}
+		for n, v := range o.certificates {
+			before("Certificate", n, v.Metadata.Annotations)
+		}
 		for n, v := range o.databases {
 			before("Cluster", n, v.Metadata.Annotations)
 		}

@@ -17,10 +17,9 @@ func references(o *Objects, _ *Code, t *trouble) {
 					t.unless(s.ConfigMap != nil && o.configMaps[s.ConfigMap.Name] != nil, "%s mounts a ConfigMap that is not there", w)
 				}
 			}
-			if v.Secret != nil { // the one that is not ours: CloudNativePG's certificate
-				cluster, found := strings.CutSuffix(v.Secret.SecretName, "-ca")
-				t.unless(found && o.databases[cluster] != nil, "%s mounts the secret %s, which nobody makes", w, v.Secret.SecretName)
-				t.unless(len(v.Secret.Items) == 1 && v.Secret.Items[0].Key == "ca.crt", "%s mounts more than a certificate", w)
+			if v.Secret != nil { // those that are not ours: certificates
+				t.unless(o.givesCertificates(v.Secret.SecretName), "%s mounts the secret %s, which nobody makes", w, v.Secret.SecretName)
+				t.unless(w.kind == "StatefulSet" || mounts(w.pod.Spec, v.Secret.SecretName, true), "%s mounts more than a certificate", w)
 			}
 		}
 		for _, c := range w.pod.Spec.Containers {

@@ -44,13 +44,13 @@ func NewAuthority(tb testing.TB, dir, name string) *Authority {
 // Pair is where a certificate and its key stand, in PEM.
 type Pair struct{ Cert, Key string }
 
-// Write signs a certificate for a name and an address (127.0.0.1, or none), valid until a time, and writes it to the
-// pair's files, in the place of what stood there.
-func (a *Authority) Write(tb testing.TB, to Pair, name, address string, until time.Time) {
+// Write signs a certificate for a name, others beside it and an address (127.0.0.1, or none), valid until a time, and
+// writes it to the pair's files, in the place of what stood there.
+func (a *Authority) Write(tb testing.TB, to Pair, name, address string, until time.Time, others ...string) {
 	tb.Helper()
 	key := newKey(tb)
 	template := &x509.Certificate{
-		SerialNumber: serial(tb), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		SerialNumber: serial(tb), Subject: pkix.Name{CommonName: name}, DNSNames: append([]string{name}, others...),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: until,
 	}
