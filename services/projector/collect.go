@@ -63,12 +63,15 @@ type collector struct {
 	rung    *rung
 	metrics *metrics
 	tracer  trace.Tracer
+	// latelyEvery is how often the sweep looks at what moved lately.
+	latelyEvery time.Duration
 }
 
 func newCollector(d host.Deps) *collector {
 	c := &collector{
-		projection: &projection{pool: d.Pool, store: d.Store, vault: d.Vault, log: d.Log, memory: newMemory()},
+		projection: newProjection(d.Pool, d.Store, d.Vault, d.Log, newMemory()),
 		js:         d.JS, clock: d.Clock, log: d.Log, tracer: tracing.Or(d.Tracer), inbox: make(chan *bell, batchMost), rung: newRung(d.Clock),
+		latelyEvery: latelyEvery,
 	}
 	c.metrics = newMetrics(d.Registry, c.rung.lag)
 	return c
@@ -90,7 +93,7 @@ func (c *collector) Run(ctx context.Context) error {
 		return err
 	}
 	var helpers sync.WaitGroup
-	helpers.Go(func() { c.sweep(ctx) })
+	helpers.Go(func() { newSweeper(c).run(ctx) })
 	helpers.Go(func() { c.watchRebuild(ctx) })
 	work := context.WithoutCancel(ctx)
 	bus.Batches[*bell]{Inbox: c.inbox, Most: batchMost, Breath: breathMost, Least: breathLeast}.Each(ctx, func(batch []*bell) { c.handle(work, ctx.Done(), batch) })

@@ -16,6 +16,8 @@
 //	watch.go         what waits, in the whole system, as metrics
 //	journal.go       every delivery, kept as it came
 //
-// The row of an order or SKU carries (fold version, events seen) and never steps back. A generation is one set of
-// tables; every transaction shares the row that names the live one, and a rebuild takes it alone while it swaps.
+// The row of an order or SKU carries (events seen, fold version) and never steps back: a reading that saw more events
+// replaces it, or one of as many by a newer fold. So projectors of two folds may work beside each other while one replaces
+// the other; what the older one wrote, the newer one's sweep finds. A generation is one set of tables; every transaction
+// shares the row that names the live one, and a rebuild takes it alone while it swaps.
 package projector

@@ -21,6 +21,8 @@ type facts struct {
 	events []event.Recorded
 	state  *order.State
 	funds  order.Funds
+	// foldVersion is that of the fold that makes rows of them.
+	foldVersion int
 	// person is what the seal held; erased says that nobody can read it any more.
 	person *typev1.Person
 	erased bool
@@ -30,8 +32,9 @@ type facts struct {
 
 // levels are everything that a SKU's rows are made of.
 type levels struct {
-	id      ident.Entity
-	version int
+	id          ident.Entity
+	version     int
+	foldVersion int
 	*stockv1.Levels
 }
 
@@ -74,7 +77,7 @@ func familyOf[F any](name string, shapes []shape[F]) family {
 type opener func(ident.Entity, *typev1.Sealed) (*typev1.Person, bool, error)
 
 // foldOrder is an order's rows. It fails on a gap in the versions, and where the seal cannot be opened.
-func foldOrder(entity ident.Entity, events []event.Recorded, open opener, read func(event.Recorded) wording) (f folded, state *order.State, err error) {
+func (p *projection) foldOrder(entity ident.Entity, events []event.Recorded, open opener) (f folded, state *order.State, err error) {
 	defer func() { // one order that the fold cannot bear must not take all others with it
 		if r := recover(); r != nil {
 			err = fmt.Errorf("order %s: the fold broke: %s", entity, fault.Panicked(r))
@@ -84,7 +87,10 @@ func foldOrder(entity ident.Entity, events []event.Recorded, open opener, read f
 	if err != nil {
 		return folded{}, nil, err
 	}
-	about := &facts{id: entity, events: events, state: state, funds: state.Funds(), erased: state.Order.Erased, person: &typev1.Person{}, read: read}
+	about := &facts{
+		id: entity, events: events, state: state, funds: state.Funds(), foldVersion: p.foldVersion,
+		erased: state.Order.Erased, person: &typev1.Person{}, read: p.memory.read,
+	}
 	if !about.erased && state.Order.Sealed != nil {
 		about.person, about.erased, err = open(entity, state.Order.Sealed)
 		if err != nil {
@@ -100,8 +106,8 @@ type sealError struct{ error }
 func (e *sealError) Unwrap() error { return e.error }
 
 // foldStock is a SKU's rows, from the levels that were written with its latest event.
-func foldStock(entity ident.Entity, version int, l *stockv1.Levels) folded {
-	return fold(entity, stockShapes, levels{entity, version, l})
+func (p *projection) foldStock(entity ident.Entity, version int, l *stockv1.Levels) folded {
+	return fold(entity, stockShapes, levels{entity, version, p.foldVersion, l})
 }
 
 func fold[F any](entity ident.Entity, shapes []shape[F], about F) folded {

@@ -75,7 +75,7 @@ func makeRoom[K comparable, V any](all map[K]V) {
 // standing locks the guards of all entities of a batch that has some which are remembered, and returns the digests of
 // those that stand as they are remembered. All, and in the order in which they are written: another replica remembers
 // others, and if each held only its own, each would wait for what the other holds.
-func (m *memory) standing(ctx context.Context, tx pgx.Tx, f family, generation int, all []folded) (map[ident.Entity]digests, error) {
+func (m *memory) standing(ctx context.Context, tx pgx.Tx, f family, generation, foldVersion int, all []folded) (map[ident.Entity]digests, error) {
 	lately := m.lately(generation, all)
 	if len(lately) == 0 {
 		return nil, nil
@@ -86,7 +86,7 @@ func (m *memory) standing(ctx context.Context, tx pgx.Tx, f family, generation i
 	}
 	g := f.guard()
 	rows, err := tx.Query(ctx, "SELECT "+g.key()+", events_seen, fold_version = $2 FROM "+g.in(generation)+" WHERE "+g.key()+" = ANY($1) ORDER BY 1 FOR UPDATE",
-		keys, FoldVersion)
+		keys, foldVersion)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", g.name, err)
 	}

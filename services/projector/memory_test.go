@@ -22,7 +22,7 @@ func TestOnlyWhatDiffersIsWrittenAndTheRowsAreThoseOfAFoldFromNothing(t *testing
 	t.Parallel()
 	w := newWorld(t)
 	r := rand.New(rand.NewPCG(1, 2))
-	replicas := []*projection{w.p, {pool: w.pool, store: w.store, vault: w.vault, log: zerolog.Nop(), memory: newMemory()}}
+	replicas := []*projection{w.p, newProjection(w.pool, w.store, w.vault, zerolog.Nop(), newMemory())}
 	for n := range 6 {
 		name := fmt.Sprintf("M-%d", n)
 		for i, said := range life(r, name) {
@@ -63,7 +63,7 @@ func TestReplicasThatRememberDifferentOrdersDoNotLockEachOtherOut(t *testing.T) 
 	w := newWorld(t)
 	ids := w.crowd(10_000, 40)
 	slices.SortFunc(ids, func(a, b ident.Entity) int { return slices.Compare(a[:], b[:]) })
-	replicas := []*projection{w.p, {pool: w.pool, store: w.store, vault: w.vault, log: zerolog.Nop(), memory: newMemory()}}
+	replicas := []*projection{w.p, newProjection(w.pool, w.store, w.vault, zerolog.Nop(), newMemory())}
 	halves := []map[ident.Entity]remembered{{}, {}}
 	for i, id := range ids {
 		halves[i%2][id] = w.p.memory.entries[id]

@@ -54,7 +54,7 @@ var orders = guard("orders", "order_id", orderOf,
 	one("waits_for", list, func(f *facts) any { return f.waitsFor() }),
 	one("risk_score", decimal, func(f *facts) any { return f.risk() }),
 	one("last_event_at", instant, func(f *facts) any { return when(f.state.LastRecorded) }),
-	one("fold_version", whole, func(*facts) any { return int64(FoldVersion) }),
+	one("fold_version", whole, func(f *facts) any { return int64(f.foldVersion) }),
 	one("events_seen", whole, func(f *facts) any { return int64(f.state.Events) }),
 )
 

@@ -28,8 +28,14 @@ type projection struct {
 	store *eventstore.Store
 	vault *seal.Vault
 	log   zerolog.Logger
+	// foldVersion is FoldVersion, but where a test has two folds at work beside each other.
+	foldVersion int
 	// memory is what was written lately; only who writes the live generation has one.
 	memory *memory
+}
+
+func newProjection(pool *pgxpool.Pool, store *eventstore.Store, vault *seal.Vault, log zerolog.Logger, m *memory) *projection {
+	return &projection{pool: pool, store: store, vault: vault, log: log, foldVersion: FoldVersion, memory: m}
 }
 
 // source is where events are read: the store, or the store as one transaction sees it.
@@ -65,7 +71,7 @@ func (p *projection) fold(ctx context.Context, from source, f family, ids []iden
 			continue
 		}
 		out.events += len(events)
-		rows, state, err := foldOrder(id, events, p.opener(ctx), p.memory.read)
+		rows, state, err := p.foldOrder(id, events, p.opener(ctx))
 		if err != nil && p.away(ctx, err) {
 			return out, err
 		}
@@ -115,7 +121,7 @@ func (p *projection) foldSKUs(ctx context.Context, from source, ids []ident.Enti
 			continue
 		}
 		out.events += snapshot.Version
-		out.folded = append(out.folded, foldStock(id, snapshot.Version, l))
+		out.folded = append(out.folded, p.foldStock(id, snapshot.Version, l))
 	}
 	return out, nil
 }

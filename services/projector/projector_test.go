@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
@@ -23,22 +24,34 @@ import (
 	stockv1 "github.com/orderflow/orderflow/pkg/gen/orderflow/stock/v1"
 )
 
-// start runs the collector as the host does, and returns what stops it.
+// start runs a collector as the host does, on a broker of its own, and returns what rings its bells and what stops it.
 func (w *world) start(registry prometheus.Registerer) (publish func(...*envelopev1.Doorbell), c *collector, stop func()) {
 	w.t.Helper()
 	js := testkit.NATS(w.t)
-	c = newCollector(host.Deps{
+	c = w.collector(js, registry)
+	return w.publisher(js), c, w.run(c)
+}
+
+func (w *world) collector(js jetstream.JetStream, registry prometheus.Registerer) *collector {
+	return newCollector(host.Deps{
 		Pool: w.pool, Store: w.store, Vault: w.vault, JS: js, Bus: bus.NewPublisher(js), Log: zerolog.Nop(), Registry: registry, Clock: time.Now,
 	})
-	ctx, cancel := context.WithCancel(w.ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx) }()
-	publish = func(bells ...*envelopev1.Doorbell) {
+}
+
+func (w *world) publisher(js jetstream.JetStream) func(...*envelopev1.Doorbell) {
+	return func(bells ...*envelopev1.Doorbell) {
+		w.t.Helper()
 		for _, b := range bells {
 			_, err := js.PublishMsg(w.ctx, doorbell(w.t, b))
 			require.NoError(w.t, err)
 		}
 	}
+}
+
+func (w *world) run(c *collector) (stop func()) {
+	ctx, cancel := context.WithCancel(w.ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
 	stopped := false
 	stop = func() {
 		if !stopped {
@@ -48,7 +61,7 @@ func (w *world) start(registry prometheus.Registerer) (publish func(...*envelope
 		}
 	}
 	w.t.Cleanup(stop)
-	return publish, c, stop
+	return stop
 }
 
 // caughtUp says that no entity is behind.
@@ -56,7 +69,7 @@ func (w *world) caughtUp() bool {
 	for _, f := range families {
 		ids, err := entitiesAfter(w.ctx, w.pool, f, ident.Entity{}, 10_000)
 		require.NoError(w.t, err)
-		behind, err := w.p.behind(w.ctx, f, ids)
+		behind, _, err := w.p.behind(w.ctx, f, ids)
 		require.NoError(w.t, err)
 		if len(behind) > 0 {
 			return false
@@ -99,7 +112,7 @@ func TestLiveEqualsRebuiltWhateverBecameOfTheBells(t *testing.T) {
 		}
 	}
 	require.Eventually(t, func() bool { return c.rung.lag() == 0 }, 30*time.Second, 10*time.Millisecond)
-	require.NoError(t, c.sweepRound(w.ctx, 0))
+	require.NoError(t, newSweeper(c).round(w.ctx, 0))
 	require.Eventually(t, w.caughtUp, 30*time.Second, 10*time.Millisecond)
 
 	lived := w.all()

@@ -95,7 +95,7 @@ func Rebuild(
 	defer lock.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, rebuildLock) //nolint:errcheck // it goes with the connection otherwise
 
 	r := &rebuild{
-		projection: &projection{pool: pool, store: store, vault: vault, log: zerolog.Nop()}, progress: progress, started: started,
+		projection: newProjection(pool, store, vault, zerolog.Nop(), nil), progress: progress, started: started,
 		patience: patience, waiting: func(string) {},
 	}
 	for _, o := range options {

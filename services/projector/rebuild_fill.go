@@ -217,7 +217,7 @@ func (r *rebuild) catchUpCategory(ctx context.Context, c event.Category, since t
 func (r *rebuild) catchUpPage(ctx context.Context, f family, ids []ident.Entity) (int, error) {
 	var behind []ident.Entity
 	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) (err error) {
-		behind, err = behindIn(ctx, tx, f, r.next, ids)
+		behind, _, err = r.behindIn(ctx, tx, f, r.next, ids)
 		return err
 	})
 	if err != nil || len(behind) == 0 {

@@ -30,7 +30,7 @@ func (r *rebuild) resume(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("look for a stopped rebuild: %w", err)
 		}
-		usable, err := usable(ctx, tx, generation+1)
+		usable, err := r.usable(ctx, tx, generation+1)
 		if err != nil || !usable {
 			return err
 		}
@@ -45,7 +45,7 @@ func (r *rebuild) resume(ctx context.Context) error {
 
 // usable says that the tables of a generation are there, have the columns that their templates have now, and hold no
 // row of another fold.
-func usable(ctx context.Context, tx pgx.Tx, generation int) (bool, error) {
+func (p *projection) usable(ctx context.Context, tx pgx.Tx, generation int) (bool, error) {
 	const same = `SELECT count(*) = 2 AND count(DISTINCT columns) = 1 FROM (
 		SELECT array_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum) AS columns
 		  FROM pg_attribute a WHERE a.attrelid IN (to_regclass($1), to_regclass($2)) AND a.attnum > 0 AND NOT a.attisdropped GROUP BY a.attrelid) t`
@@ -58,7 +58,7 @@ func usable(ctx context.Context, tx pgx.Tx, generation int) (bool, error) {
 			}
 		}
 		var others bool
-		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM `+f.guard().in(generation)+` WHERE fold_version <> $1)`, FoldVersion).Scan(&others)
+		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM `+f.guard().in(generation)+` WHERE fold_version <> $1)`, p.foldVersion).Scan(&others)
 		if err != nil || others {
 			return false, err
 		}

@@ -74,7 +74,7 @@ func (r *rebuild) swap(ctx context.Context) error {
 				return err
 			}
 		}
-		if _, err := tx.Exec(ctx, `UPDATE projection.generation SET generation = $1, fold_version = $2`, r.next, FoldVersion); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE projection.generation SET generation = $1, fold_version = $2`, r.next, r.foldVersion); err != nil {
 			return fmt.Errorf("swap: %w", err)
 		}
 		if _, err := tx.Exec(ctx, `UPDATE projection.rebuild SET done = total, ended_at = clock_timestamp()`); err != nil {

@@ -11,7 +11,7 @@ var skus = guard("skus", "sku_id", skuOf,
 	one("reserved", whole, func(l levels) any { return l.sum((*stockv1.Level).GetReserved) }),
 	one("available", whole, func(l levels) any { return l.sum(available) }),
 	one("oversold", whole, func(l levels) any { return l.sum(oversold) }),
-	one("fold_version", whole, func(levels) any { return int64(FoldVersion) }),
+	one("fold_version", whole, func(l levels) any { return int64(l.foldVersion) }),
 	one("events_seen", whole, func(l levels) any { return int64(l.version) }),
 )
 

@@ -73,11 +73,12 @@ func (t table) insert(target string) string {
 		" FROM unnest(" + strings.Join(params, ", ") + ") AS u (" + names + ")"
 }
 
-// upsert is insert that lets a row through only if it is newer than the one that stands, and returns the keys of
-// those it let through.
+// upsert is insert that lets a row through only if it shows more events than the one that stands, or as many by a newer
+// fold, and returns the keys of those it let through. Events come first: whoever read more of them may have heard the
+// only bell that told of it, and what an older fold wrote is found by its version.
 func (t table) upsert(target string) string {
 	return t.insert(target) + " ON CONFLICT (" + t.key() + ") DO UPDATE SET " + t.sets() +
-		" WHERE (t.fold_version, t.events_seen) < (excluded.fold_version, excluded.events_seen) RETURNING t." + t.key()
+		" WHERE (t.events_seen, t.fold_version) < (excluded.events_seen, excluded.fold_version) RETURNING t." + t.key()
 }
 
 // upsertChildren is insert for rows of which some may stand there already: then they become what is written now.

@@ -74,7 +74,7 @@ func Verify(
 ) (Report, error) {
 	started := time.Now()
 	v := &verification{
-		projection: &projection{pool: pool, store: store, vault: vault, log: zerolog.Nop()}, progress: progress, checks: checks,
+		projection: newProjection(pool, store, vault, zerolog.Nop(), nil), progress: progress, checks: checks,
 		behind: map[ident.Entity]family{}, twice: map[string]int64{},
 	}
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error { return v.run(ctx, tx) })

@@ -59,7 +59,7 @@ func newWorld(t testing.TB) *world { //nolint:thelper // it is what helpers hang
 	t.Cleanup(pool.Close)
 	vault := testkit.Vault(t, pool)
 	store := eventstore.New(pool, vault)
-	return &world{t: t, ctx: ctx, pool: pool, store: store, vault: vault, p: &projection{pool: pool, store: store, vault: vault, log: zerolog.Nop(), memory: newMemory()}}
+	return &world{t: t, ctx: ctx, pool: pool, store: store, vault: vault, p: newProjection(pool, store, vault, zerolog.Nop(), newMemory())}
 }
 
 func orderID(name string) ident.Entity { return ident.Order("checkout", "default", name) }

@@ -157,7 +157,7 @@ func (p *projection) write(ctx context.Context, f family, all []folded) (through
 		if generation, err = live(ctx, tx, shared); err != nil {
 			return err
 		}
-		known, err := p.memory.standing(ctx, tx, f, generation, all)
+		known, err := p.memory.standing(ctx, tx, f, generation, p.foldVersion, all)
 		if err != nil {
 			return err
 		}
