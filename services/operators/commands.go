@@ -85,7 +85,9 @@ func (h *handler) authenticated(c echo.Context) (Account, error) {
 	switch {
 	case errors.Is(err, errToken):
 		h.metrics.refused.Inc()
-		h.log.Warn().Err(err).Str("address", c.RealIP()).Str("request", requestOf(c)).Msg("token refused")
+		if h.told.Wait(addressKey(c.RealIP()), h.clock()) == 0 {
+			h.log.Warn().Err(err).Str("address", c.RealIP()).Str("request", requestOf(c)).Msg("token refused")
+		}
 		c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="orderflow", error="invalid_token"`)
 		return a, web.Fail(http.StatusUnauthorized, "bad_token", "log in again: orderctl login NAME")
 	case err != nil:

@@ -62,6 +62,7 @@ func (h *handler) login(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	h.attempts.welcome(a.Name, c.RealIP())
 	h.metrics.logins.WithLabelValues("ok").Inc()
 	h.log.Info().Str("operator", a.Name).Str("role", string(a.Role)).Str("address", c.RealIP()).Str("request", requestOf(c)).Msg("logged in")
 	return c.JSON(http.StatusOK, Session{Token: token, Name: a.Name, Role: a.Role, ExpiresAt: until})
@@ -69,11 +70,7 @@ func (h *handler) login(c echo.Context) error {
 
 // mayTry counts an attempt for its address and for its name.
 func (h *handler) mayTry(c echo.Context, who string) error {
-	now := h.clock()
-	wait := h.byAddress.Wait(addressKey(c.RealIP()), now)
-	if wait == 0 {
-		wait = h.byName.Wait(who, now)
-	}
+	wait := h.attempts.wait(who, c.RealIP(), h.clock())
 	if wait == 0 {
 		return nil
 	}

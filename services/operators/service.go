@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
 
 	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/pkg/web"
@@ -114,17 +115,11 @@ type handler struct {
 	clock    func() time.Time
 	metrics  *metrics
 
-	byName, byAddress *web.Rates
-	guesses           chan struct{} // passwords that are being compared: each takes a processor
-	running           chan struct{} // commands
+	attempts *attempts
+	told     *web.Rates    // refused tokens that the log tells of, by address: the metric counts all of them
+	guesses  chan struct{} // passwords that are being compared: each takes a processor
+	running  chan struct{} // commands
 }
-
-// How often one may try to log in: a name ten times at once and then every six seconds, an address twenty times and then
-// every three. That leaves a guesser 14 400 tries a day.
-const (
-	nameBurst, nameEvery       = 10, 6 * time.Second
-	addressBurst, addressEvery = 20, 3 * time.Second
-)
 
 const (
 	mostGuesses  = 2
@@ -136,7 +131,7 @@ func newHandler(config Config, keys *keyring, run Runner, d host.Deps) *handler 
 	return &handler{
 		config: config, accounts: NewAccounts(d.Pool), tokens: &tokens{keys, config.Life, d.Clock}, run: run,
 		log: d.Log, clock: d.Clock, metrics: newMetrics(d.Registry),
-		byName: newAttempts(nameBurst, nameEvery), byAddress: newAttempts(addressBurst, addressEvery),
+		attempts: newAttempts(), told: web.NewRates(rate.Every(addressEvery), addressBurst, remembered),
 		guesses: make(chan struct{}, mostGuesses), running: make(chan struct{}, mostCommands),
 	}
 }

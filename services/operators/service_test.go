@@ -18,13 +18,16 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 
 	"github.com/orderflow/orderflow/pkg/eventstore"
 	"github.com/orderflow/orderflow/pkg/host"
 	"github.com/orderflow/orderflow/pkg/testkit"
+	"github.com/orderflow/orderflow/pkg/web"
 )
 
 const password = "correct horse battery"
@@ -296,6 +299,48 @@ func TestWhoGuessesHasToWait(t *testing.T) {
 	}
 }
 
+// Somebody who knows a name may guess at its password for ever, and its owner still has to get in.
+func TestWhoGuessesKeepsNobodyOut(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, func(c *Config) { c.Proxies = []string{"127.0.0.0/8"} })
+	from := func(address, word string) int {
+		status, _, _ := d.post(LoginPath, "", fmt.Sprintf(`{"name":"ada","password":%q}`, word), "X-Forwarded-For", address)
+		return status
+	}
+	require.Equal(t, http.StatusOK, from("203.0.113.1", password))
+	for range nameBurst - 1 {
+		require.Equal(t, http.StatusUnauthorized, from("198.51.100.1", "a guess of mine"))
+	}
+	require.Equal(t, http.StatusTooManyRequests, from("198.51.100.2", "a guess of mine"), "from wherever it comes")
+	assert.Equal(t, http.StatusOK, from("203.0.113.1", password), "she has logged in from there")
+	assert.Equal(t, http.StatusTooManyRequests, from("203.0.113.2", password))
+	for range nameBurst - 1 {
+		require.Equal(t, http.StatusUnauthorized, from("203.0.113.1", "a guess of mine"))
+	}
+	assert.Equal(t, http.StatusTooManyRequests, from("203.0.113.1", password), "and there, too, nobody guesses without end")
+}
+
+// What cannot be anybody's name takes no room: it is counted by its address alone.
+func TestWhatIsNoNameIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	a := newAttempts()
+	now := time.Now()
+	for i := range 2 * nameBurst {
+		require.Zero(t, a.wait(strings.Repeat("A", LargestLogin), fmt.Sprintf("203.0.113.%d", i), now))
+	}
+}
+
+// A flood of tokens that are none is counted, and does not flood the log.
+func TestRefusedTokensDoNotFloodTheLog(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for range addressBurst + 5 {
+		require.Equal(t, http.StatusUnauthorized, d.asks("a.b.c"))
+	}
+	assert.Equal(t, addressBurst, strings.Count(d.log.String(), "token refused"))
+	assert.InDelta(t, addressBurst+5, testutil.ToFloat64(d.h.metrics.refused), 0)
+}
+
 func TestAStrangerIsAnsweredAsSomebodyWithAWrongPassword(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -357,7 +402,7 @@ func TestOnlyATrustedProxySaysWhoCalls(t *testing.T) {
 				c.Proxies = []string{proxies}
 			}
 		})
-		d.h.byAddress = newAttempts(1, time.Hour)
+		d.h.attempts.byAddress = web.NewRates(rate.Every(time.Hour), 1, remembered)
 		for i := range 2 {
 			status, _, _ := d.post(LoginPath, "", `{"name":"eve","password":"x"}`, "X-Forwarded-For", fmt.Sprintf("203.0.113.%d", i))
 			assert.Equal(t, []int{http.StatusUnauthorized, want}[i], status, proxies)
