@@ -124,10 +124,11 @@ func (s *Store) row(ctx context.Context, service string, a Append, e event.New, 
 	if e.Cause.IsZero() {
 		return event.Recorded{}, fmt.Errorf("append %s to %s-%s: it has no cause", eventType, a.Category, a.Entity)
 	}
-	if err := s.seal(ctx, a.Entity, e); err != nil {
+	message, err := s.seal(ctx, a.Entity, e)
+	if err != nil {
 		return event.Recorded{}, err
 	}
-	data, err := proto.Marshal(e.Message)
+	data, err := proto.Marshal(message)
 	if err != nil {
 		return event.Recorded{}, fmt.Errorf("append %s: %w", eventType, err)
 	}
@@ -135,27 +136,27 @@ func (s *Store) row(ctx context.Context, service string, a Append, e event.New, 
 	id := ident.EventOf(service, string(a.Category), a.Entity, e.Cause, eventType, e.Ordinal+ordinals[key])
 	ordinals[key]++
 	return event.Recorded{
-		ID: id, Entity: a.Entity, Category: a.Category, Type: eventType, Message: e.Message, Data: data,
+		ID: id, Entity: a.Entity, Category: a.Category, Type: eventType, Message: message, Data: data,
 		Cause: e.Cause, Trace: tracing.IDOf(e.Span), OccurredAt: e.OccurredAt.UTC().Truncate(time.Microsecond),
 	}, nil
 }
 
-// seal puts the encrypted person into the message's field "sealed".
-func (s *Store) seal(ctx context.Context, id ident.Entity, e event.New) error {
+// seal is the message with the encrypted person in its field "sealed". What was handed in stays as it is.
+func (s *Store) seal(ctx context.Context, id ident.Entity, e event.New) (proto.Message, error) {
 	if e.Personal == nil {
-		return nil
+		return e.Message, nil
 	}
-	m := e.Message.ProtoReflect()
+	m := proto.Clone(e.Message).ProtoReflect()
 	field := m.Descriptor().Fields().ByName("sealed")
 	if field == nil {
-		return fmt.Errorf("%s has no place for personal data", event.TypeOf(e.Message))
+		return nil, fmt.Errorf("%s has no place for personal data", event.TypeOf(e.Message))
 	}
 	sealed, err := s.vault.Seal(ctx, id, e.Personal)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m.Set(field, protoValue(sealed))
-	return nil
+	return m.Interface(), nil
 }
 
 // try stores everything that is not left out in one transaction.

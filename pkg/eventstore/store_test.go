@@ -211,10 +211,12 @@ func TestPersonsAreSealedAndErased(t *testing.T) {
 	vault := testkit.Vault(t, pool)
 	s := eventstore.New(pool, vault)
 	id := orderID(1)
+	given := &orderv1.OrderPlaced{}
 	_, err := s.Append(ctx, service, []eventstore.Unit{{Appends: []eventstore.Append{{Entity: id, Category: event.Order, Events: []event.New{{
-		Message: &orderv1.OrderPlaced{}, Cause: cause("a"), Personal: &typev1.Person{Email: "ada@example.com"},
+		Message: given, Cause: cause("a"), Personal: &typev1.Person{Email: "ada@example.com"},
 	}}}}}}, nil)
 	require.NoError(t, err)
+	assert.Nil(t, given.GetSealed(), "what was handed in is another's too")
 	loaded, err := s.Load(ctx, []ident.Entity{id})
 	require.NoError(t, err)
 	assert.NotContains(t, string(loaded[id][0].Data), "ada@example.com")
