@@ -26,6 +26,9 @@ type Account struct {
 	generation int64
 }
 
+// IsName says that a text can be an operator's name. It is then nothing that a customer told: it goes into events and logs.
+func IsName(text string) bool { return name.MatchString(text) }
+
 // Accounts are the operators.
 type Accounts struct{ pool *pgxpool.Pool }
 

@@ -57,9 +57,10 @@ type Call struct {
 	Operator string
 	Role     Role
 	Request  string
-	// Begun is told what is about to run, in words of ours alone: the command, and the names of its flags. Before that
+	// Begun is told what is about to run, in words of ours alone: the command, the names of its flags, and where these are
+	// operators' names or numbers, its arguments. Before that
 	// nothing has been done, and without it nothing is.
-	Begun          func(command string, flags []string)
+	Begun          func(command string, flags, args []string)
 	Stdout, Stderr io.Writer
 }
 

@@ -50,16 +50,20 @@ func (h *handler) command(c echo.Context) error {
 
 var errTooLong = errors.New("it took longer than OPERATORS_COMMAND_TIMEOUT")
 
-// ran runs the command, with a line in the log before it and one after. Arguments stand in neither: they may be anybody's
-// name or address.
+// ran runs the command, with a line in the log before it and one after. Arguments stand there only where they cannot be
+// a customer's name or address.
 func (h *handler) ran(ctx context.Context, c echo.Context, a Account, asked Command, out *frames) int {
 	log := h.log.With().Str("operator", a.Name).Str("role", string(a.Role)).Str("address", c.RealIP()).Str("request", requestOf(c)).Logger()
 	began, command := h.clock(), "none"
 	exit := h.run(ctx, Call{
 		Command: asked, Operator: a.Name, Role: a.Role, Request: requestOf(c),
-		Begun: func(what string, flags []string) {
+		Begun: func(what string, flags, args []string) {
 			command = what
-			log.Info().Str("command", what).Strs("flags", flags).Msg("command begins")
+			begins := log.Info().Str("command", what).Strs("flags", flags)
+			if len(args) > 0 {
+				begins = begins.Strs("args", args)
+			}
+			begins.Msg("command begins")
 		},
 		Stdout: stream{out, func(b []byte) Frame { return Frame{Stdout: b} }}, Stderr: stream{out, func(b []byte) Frame { return Frame{Stderr: b} }},
 	})

@@ -77,7 +77,7 @@ func newDesk(t *testing.T, settings ...func(*Config)) *desk {
 		set(&config)
 	}
 	d.h = newHandler(config, keys, func(_ context.Context, c Call) int {
-		c.Begun("order show", []string{"json"})
+		c.Begun("order show", []string{"json"}, nil)
 		fmt.Fprint(c.Stdout, "out")
 		fmt.Fprint(c.Stderr, "err")
 		d.calls <- c

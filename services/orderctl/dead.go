@@ -197,7 +197,7 @@ func numbersOf(c *cobra.Command, args []string) ([]uint64, error) {
 func deadRedriveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "redrive [NUMBER…]", Short: "Give dead messages a second chance",
-		Annotations: needs(operators.Operator),
+		Annotations: needsTold(operators.Operator),
 		Long: `Give dead messages a second chance: each is published where it came from, under an id of its own, and taken out of
 the list. What fails again comes back with a new number. Doing it twice does no harm.`,
 		Example: `  orderctl dead redrive 17 18

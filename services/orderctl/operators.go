@@ -100,7 +100,7 @@ func operatorsPasswordCommand() *cobra.Command {
 func operatorsRoleCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "role NAME ROLE", Short: "Say what somebody may do", Long: "Say what somebody may do: " + strings.Join(operators.RoleNames(), ", ") + ". They have to log in again.",
-		Example: "  orderctl operators role ada admin", Args: takes(cobra.ExactArgs(2), "a NAME and a ROLE"), Annotations: needs(operators.Admin),
+		Example: "  orderctl operators role ada admin", Args: takes(cobra.ExactArgs(2), "a NAME and a ROLE"), Annotations: needsTold(operators.Admin),
 		ValidArgs: operators.RoleNames(),
 		RunE: func(c *cobra.Command, args []string) error {
 			role, err := operators.ParseRole(args[1])
@@ -116,7 +116,7 @@ func operatorsRoleCommand() *cobra.Command {
 func operatorsDisableCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "disable NAME", Short: "End somebody's tokens, and let them log in no more", Long: "End somebody's tokens at once, and let them log in no more, until 'orderctl operators enable'.",
-		Example: "  orderctl operators disable ada", Args: takes(cobra.ExactArgs(1), "one NAME"), Annotations: needs(operators.Admin),
+		Example: "  orderctl operators disable ada", Args: takes(cobra.ExactArgs(1), "one NAME"), Annotations: needsTold(operators.Admin),
 		RunE: func(c *cobra.Command, args []string) error {
 			return onAccounts(c, func(ctx context.Context, a *operators.Accounts) error { return a.Disable(ctx, args[0]) },
 				args[0]+" is disabled; their tokens are worth nothing any more.")
@@ -127,7 +127,7 @@ func operatorsDisableCommand() *cobra.Command {
 func operatorsEnableCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "enable NAME", Short: "Let somebody log in again", Long: "Let somebody log in again who was disabled.",
-		Example: "  orderctl operators enable ada", Args: takes(cobra.ExactArgs(1), "one NAME"), Annotations: needs(operators.Admin),
+		Example: "  orderctl operators enable ada", Args: takes(cobra.ExactArgs(1), "one NAME"), Annotations: needsTold(operators.Admin),
 		RunE: func(c *cobra.Command, args []string) error {
 			return onAccounts(c, func(ctx context.Context, a *operators.Accounts) error { return a.Enable(ctx, args[0]) }, args[0]+" may log in again.")
 		},

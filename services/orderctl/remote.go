@@ -26,15 +26,21 @@ const (
 	staysHere  = "here"  // of a command or a flag: why it means nothing at a server
 	isFile     = "file"  // of a flag: it names a file, which goes along as standard input
 	isPassword = "asks"  // of a command: it reads a password from standard input
+	toldArgs   = "told"  // of a command: its arguments are operators' names or numbers, and may stand in a log
 	ofCaller   = "login" // of a command or a flag: it is about the server, and is the caller's
 )
 
 // needs says which role a command needs to be run at a server.
 func needs(role operators.Role) map[string]string { return map[string]string{roleNeeded: string(role)} }
 
-// needsPassword is needs for a command that reads a password.
+// needsTold is needs for a command whose arguments may stand in a log: they say to whom or to what it was done.
+func needsTold(role operators.Role) map[string]string {
+	return map[string]string{roleNeeded: string(role), toldArgs: "yes"}
+}
+
+// needsPassword is needsTold for a command that reads a password.
 func needsPassword(role operators.Role) map[string]string {
-	return map[string]string{roleNeeded: string(role), isPassword: "yes"}
+	return map[string]string{roleNeeded: string(role), toldArgs: "yes", isPassword: "yes"}
 }
 
 // here says why a command is run only where it is called.
@@ -88,7 +94,7 @@ func runner(d host.Deps) operators.Runner {
 }
 
 // admit is called once the arguments are understood and before anything is done: whatever it does not know, it refuses.
-func (a *asker) admit(c *cobra.Command) error {
+func (a *asker) admit(c *cobra.Command, args []string) error {
 	role := operators.Role(c.Annotations[roleNeeded])
 	if why := c.Annotations[staysHere]; why != "" {
 		return exitStatus{2, fmt.Sprintf("orderctl: '%s' runs only where you are, not at a server: %s", c.CommandPath(), why)}
@@ -113,8 +119,22 @@ func (a *asker) admit(c *cobra.Command) error {
 	case !a.call.Role.Allows(role):
 		return exitStatus{1, fmt.Sprintf("orderctl: '%s'%s is for the role %s, and %s is %s", c.CommandPath(), named(flags), role, a.call.Operator, a.call.Role)}
 	}
-	a.call.Begun(strings.TrimPrefix(c.CommandPath(), "orderctl "), flags)
+	a.call.Begun(strings.TrimPrefix(c.CommandPath(), "orderctl "), flags, argsTold(c, args))
 	return nil
+}
+
+// argsTold are the arguments of a command that may stand in a log. One that is neither a name nor a number might be anything.
+func argsTold(c *cobra.Command, args []string) []string {
+	if c.Annotations[toldArgs] == "" {
+		return nil
+	}
+	words := make([]string, len(args))
+	for i, arg := range args {
+		if words[i] = "?"; operators.IsName(arg) {
+			words[i] = arg
+		}
+	}
+	return words
 }
 
 // flagRefused says why a server does not take a flag: it would look at the server's files, or say who asks.
@@ -133,7 +153,7 @@ func flagRefused(f *pflag.Flag) error {
 // gate stands before every command: a server asks who it is for, and whoever has a server has it run there.
 func gate(c *cobra.Command, args []string) error {
 	if a := askerIn(c.Context()); a != nil {
-		return a.admit(c)
+		return a.admit(c, args)
 	}
 	to, err := serverOf(c)
 	if err != nil || to == nil || c.Annotations[ofCaller] != "" {

@@ -82,6 +82,8 @@ func TestOperatorsWorkFromAfarAsFarAsTheirRoleAllows(t *testing.T) {
 	log, err := os.ReadFile(a.ground.Options.LogFile())
 	require.NoError(t, err)
 	assert.Contains(t, string(log), `"command":"order hold"`)
+	assert.Regexp(t, `"operator":"admin"[^\n]*"command":"operators disable"[^\n]*"args":\["bob"\]`, string(log), "who did it to whom")
+	assert.Regexp(t, `"command":"operators disable"[^\n]*"args":\["\?"\]`, string(log), "what can be no operator's name may be anybody's")
 	for _, secret := range []string{afarPassword, "a password for bob", "robin@example.com", "R-404", "eyJ"} {
 		assert.NotContains(t, string(log), secret)
 	}
@@ -165,6 +167,7 @@ func (a *afar) keepsTheList(t *testing.T) {
 	require.Equal(t, 0, a.as("bob", "a password for bob\n", "login", "bob").code)
 	require.Equal(t, 0, a.as("bob", "", "order", "list").code)
 	require.Equal(t, 0, a.as("admin", "", "operators", "disable", "bob").code)
+	require.Equal(t, 1, a.as("admin", "", "operators", "disable", "robin@example.com").code)
 	r = a.as("bob", "", "order", "list")
 	assert.Equal(t, 1, r.code)
 	assert.Contains(t, r.said, "log in again")
