@@ -75,6 +75,9 @@ func check(c *cobra.Command, f checking, file string) error {
 	if r.ReceivedAt, err = timeFlag(c, f.at); err != nil {
 		return err
 	}
+	if _, certified := s.(source.Certified); !certified && f.certificate != "" {
+		return calledWrongly(c, "--cert: %s signs with a secret, and names no certificate", s.Name())
+	}
 	a := source.Account{Name: f.account, Mode: source.Both, Shop: source.ShopKey{Source: "checkout", Account: "default"}}
 	if a.Secrets, err = secretsFor(c, s, f.account, f.secrets); err != nil {
 		return err

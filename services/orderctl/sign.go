@@ -88,6 +88,9 @@ func sign(c *cobra.Command, f signing, file string) error {
 		file = f.enclosed
 	}
 	header, err := s.Sign(body, with)
+	if _, enclosing := s.(source.Enclosing); enclosing && err != nil && f.enclosed == "" {
+		return fmt.Errorf("%w, which --enclosed FILE does", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ func TestASignatureInTheBodyIsWrittenIntoAFile(t *testing.T) {
 	r = webhook(t, "", append(args, "--curl", "http://127.0.0.1:8080/webhooks/amazon")...)
 	assert.Contains(t, r.out, "--data-binary '@"+envelope+"'")
 
+	r = webhook(t, "", "sign", "--source", "amazon", "--secret", topic, "--secret", "@"+written(t, key), file)
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.said, "--enclosed FILE")
 	r = webhook(t, "", "sign", "--source", "stripe", "--secret", "s", "--enclosed", envelope, file)
 	assert.Equal(t, 2, r.code)
 	assert.Contains(t, r.said, "stripe sends the body as it stands")

@@ -256,7 +256,7 @@ func TestWebhookCommandsCalledWrongly(t *testing.T) {
 	for _, args := range [][]string{
 		{"sign", "--source", "nobody", "--secret", "s", file}, {"check", "--source", "stripe", "--secret", "s", "-H", "nonsense", file},
 		{"sign", "--source", "stripe", "--secret", "s", "--at", "whenever", file}, {"normalize", "--source", "stripe", "--shop", "nowhere", file},
-		{"sign", "--source", "stripe", "--secret", "s"},
+		{"sign", "--source", "stripe", "--secret", "s"}, {"check", "--source", "stripe", "--secret", "s", "--cert", file, file},
 	} {
 		assert.Equal(t, 2, webhook(t, "", args...).code, args)
 	}
