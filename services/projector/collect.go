@@ -2,7 +2,6 @@ package projector
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -53,6 +52,13 @@ func (b *bell) ack() {
 	}
 }
 
+// giveBack has a message handled by another projector, or by the next one, at once.
+func giveBack(m jetstream.Msg) {
+	if m != nil { // as of what the sweep rings
+		_ = m.NakWithDelay(0) // if it is lost, the message comes when its time in hand is over
+	}
+}
+
 // collector gathers bells and has their entities projected, many at a time.
 type collector struct {
 	*projection
@@ -86,7 +92,7 @@ func durable() bus.Durable {
 	return bus.RingsDurable(service, rings...)
 }
 
-// Run projects until ctx ends; then it stops fetching, finishes what is in hand and returns.
+// Run projects until ctx ends; then it gives back what it has not taken, finishes what is in hand and returns.
 func (c *collector) Run(ctx context.Context) error {
 	consuming, err := bus.Consume(ctx, c.js, durable(), func(m jetstream.Msg) { c.receive(ctx, m) }, bus.Sparing(c.log, "broker"))
 	if err != nil {
@@ -95,10 +101,16 @@ func (c *collector) Run(ctx context.Context) error {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { newSweeper(c).run(ctx) })
 	helpers.Go(func() { c.watchRebuild(ctx) })
+	helpers.Go(func() {
+		<-ctx.Done()
+		consuming.Drain()
+	})
 	work := context.WithoutCancel(ctx)
-	bus.Batches[*bell]{Inbox: c.inbox, Most: batchMost, Breath: breathMost, Least: breathLeast}.Each(ctx, func(batch []*bell) { c.handle(work, ctx.Done(), batch) })
-	consuming.Stop()
+	batches := bus.Batches[*bell]{Inbox: c.inbox, Most: batchMost, Breath: breathMost, Least: breathLeast}
+	handle := func(batch []*bell) { c.handle(work, ctx.Done(), batch) }
+	batches.Each(ctx, handle)
 	helpers.Wait()
+	batches.Rest(work, handle) // nobody adds to it any more
 	return nil
 }
 
@@ -110,10 +122,13 @@ func (c *collector) receive(ctx context.Context, m jetstream.Msg) {
 		_ = m.TermWithReason("undecodable")
 		return
 	}
-	c.offer(ctx, &bell{
+	b := &bell{
 		msg: m, entity: ident.Entity(d.GetEntityId()), family: familyFor(event.Category(d.GetCategory())), at: d.GetRecordedAt().AsTime(),
 		from: tracing.Get(m.Headers()),
-	})
+	}
+	if ctx.Err() != nil || !c.offer(ctx, b) {
+		giveBack(m)
+	}
 }
 
 func familyFor(c event.Category) *family {
@@ -130,12 +145,12 @@ func (c *collector) offer(ctx context.Context, b *bell) bool {
 		return true
 	case <-ctx.Done():
 		c.rung.done(b)
-		return false // not acked: it is delivered again
+		return false
 	}
 }
 
-// handle projects a batch and acks it. While the database is away it waits; what is not acked comes again if we are
-// stopped meanwhile.
+// handle projects a batch and acks it. While the database is away it waits, and gives the batch back if we are stopped
+// meanwhile.
 func (c *collector) handle(ctx context.Context, stop <-chan struct{}, batch []*bell) {
 	defer func() {
 		for _, b := range batch {
@@ -148,13 +163,13 @@ func (c *collector) handle(ctx context.Context, stop <-chan struct{}, batch []*b
 		if err == nil {
 			break
 		}
-		if errors.Is(err, context.Canceled) {
-			return
-		}
 		c.log.Warn().Err(err).Int("bells", len(batch)).Dur("retry_in", pause).Msg("not projected yet")
 		select {
 		case <-time.After(pause):
 		case <-stop:
+			for _, b := range batch {
+				giveBack(b.msg)
+			}
 			return
 		}
 	}

@@ -51,7 +51,7 @@ func newJournal(d host.Deps, config Config) *journal {
 	}
 }
 
-// Run writes deliveries down until ctx ends.
+// Run writes deliveries down until ctx ends; then it gives back what it has not taken, finishes what is in hand and returns.
 func (j *journal) Run(ctx context.Context) error {
 	consuming, err := bus.Consume(ctx, j.js, bus.JournalDurable(), func(m jetstream.Msg) { j.receive(ctx, m) }, bus.Sparing(j.log, "broker"))
 	if err != nil {
@@ -59,14 +59,24 @@ func (j *journal) Run(ctx context.Context) error {
 	}
 	var helpers sync.WaitGroup
 	helpers.Go(func() { j.keep(ctx) })
+	helpers.Go(func() {
+		<-ctx.Done()
+		consuming.Drain()
+	})
 	work := context.WithoutCancel(ctx)
-	bus.Batches[arrival]{Inbox: j.inbox, Most: journalMost, Breath: breathMost, Least: breathLeast}.Each(ctx, func(batch []arrival) { j.handle(work, ctx.Done(), batch) })
-	consuming.Stop()
+	batches := bus.Batches[arrival]{Inbox: j.inbox, Most: journalMost, Breath: breathMost, Least: breathLeast}
+	handle := func(batch []arrival) { j.handle(work, ctx.Done(), batch) }
+	batches.Each(ctx, handle)
 	helpers.Wait()
+	batches.Rest(work, handle) // nobody adds to it any more
 	return nil
 }
 
 func (j *journal) receive(ctx context.Context, m jetstream.Msg) {
+	if ctx.Err() != nil {
+		giveBack(m)
+		return
+	}
 	d := &intakev1.Delivery{}
 	if err := proto.Unmarshal(m.Data(), d); err != nil || len(d.GetId()) != len(ident.Delivery{}) {
 		j.bury(context.WithoutCancel(ctx), m, "undecodable", errors.New("it is no delivery"))
@@ -79,7 +89,8 @@ func (j *journal) receive(ctx context.Context, m jetstream.Msg) {
 	}
 	select {
 	case j.inbox <- arrival{m, d}:
-	case <-ctx.Done(): // not acked: it is delivered again
+	case <-ctx.Done():
+		giveBack(m)
 	}
 }
 
@@ -110,6 +121,9 @@ func (j *journal) handle(ctx context.Context, stop <-chan struct{}, batch []arri
 		select {
 		case <-time.After(pause):
 		case <-stop:
+			for _, a := range batch {
+				giveBack(a.msg)
+			}
 			return
 		}
 	}

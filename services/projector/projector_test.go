@@ -2,6 +2,7 @@ package projector
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -247,4 +248,32 @@ func TestWhatCannotBeStoredIsStuckAndItsNeighboursAreWritten(t *testing.T) {
 	w.project(bad, fine)
 	assert.Equal(t, "#1002", one1[string](w, `SELECT order_number FROM read.orders`))
 	assert.Equal(t, int64(1), one1[int64](w, `SELECT count(*) FROM orderflow.stuck`))
+}
+
+func TestAProjectorThatStopsLeavesNoBellToItsTimeInHand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	js := testkit.NATS(t)
+	c := w.collector(js, nil)
+	ctx, stop := context.WithCancel(w.ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	publish := w.publisher(js)
+	w.swept(FoldVersion)
+
+	held, err := w.pool.Begin(w.ctx) // its first batch waits, and the bells behind it queue
+	require.NoError(t, err)
+	_, err = held.Exec(w.ctx, `SELECT FROM projection.generation FOR UPDATE`)
+	require.NoError(t, err)
+	for n := range 20 {
+		publish(w.append(orderID(fmt.Sprint(n)), placed(fmt.Sprint(n), 5000))...)
+	}
+	require.Eventually(t, func() bool { return len(c.inbox) > 0 }, 10*time.Second, time.Millisecond)
+	stop()
+	require.NoError(t, held.Rollback(w.ctx))
+	require.NoError(t, <-ended)
+	w.run(w.collector(js, nil))
+	began := time.Now()
+	w.quiet(js)
+	assert.Less(t, time.Since(began), durable().AckWait/2, "what the first one had taken was written or given back")
 }
