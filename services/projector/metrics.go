@@ -22,7 +22,7 @@ func newMetrics(registry prometheus.Registerer, lag func() float64) *metrics {
 			Namespace: "orderflow", Name: "projected_total", Help: "Entities whose rows were brought up to date.",
 		}, []string{"family"}),
 		swept: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: "orderflow", Name: "projection_swept_total", Help: "Entities that the sweep found behind: their bell was lost.",
+			Namespace: "orderflow", Name: "projection_swept_total", Help: "Entities that the sweep found behind: their bell was lost or is on its way, or an older fold wrote their rows.",
 		}),
 		rebuild: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: "orderflow", Name: "projection_rebuild_ratio", Help: "How far the running rebuild is, from 0 to 1; 1 if none runs.",
