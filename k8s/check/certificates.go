@@ -31,6 +31,9 @@ func certificates(o *Objects, c *Code, t *trouble) {
 		o.broker(t)
 		o.trusts(c, t)
 	}
+	if plain {
+		o.told(c, t)
+	}
 }
 
 // certificate is the one that is kept in a secret; nil if there is none.
@@ -91,6 +94,18 @@ func (o *Objects) trusts(c *Code, t *trouble) {
 		}
 		at := slices.IndexFunc(container.VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath+"/ca.crt" == file })
 		t.unless(at >= 0 && mounts(w.pod.Spec, brokerSecret, true), "%s does not look at the certificate of the broker", w)
+	}
+}
+
+// told says that whoever talks to the broker knows that it may do so in clear; it would not otherwise.
+func (o *Objects) told(c *Code, t *trouble) {
+	for _, w := range o.workloads() {
+		if w.name != "provision" && !c.services[w.name].Broker {
+			continue
+		}
+		t.unless(slices.ContainsFunc(w.pod.Spec.Containers[0].EnvFrom, func(from corev1.EnvFromSource) bool {
+			return from.ConfigMapRef != nil && strings.HasPrefix(from.ConfigMapRef.Name, "orderflow-settings-")
+		}), "%s does not read NATS_ALLOW_PLAINTEXT", w)
 	}
 }
 

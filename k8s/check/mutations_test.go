@@ -1,6 +1,7 @@
 package check
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -157,5 +158,20 @@ func TestWhatIsBrokenIsFound(t *testing.T) {
 			}
 			assert.Contains(t, strings.Join(found, "\n")+"\n", m.found)
 		})
+	}
+}
+
+// Where the broker has no certificate, whoever is not told that this is meant would not speak to it.
+func TestWhoIsNotToldOfABrokerInClearIsFound(t *testing.T) {
+	t.Parallel()
+	files, code := read(t)
+	const told = "- configMapRef: { name: orderflow-settings }"
+	for file, who := range map[string]string{"k8s/base/jobs/provision.yaml": "Job provision", "k8s/base/common/deployment.yaml": "Deployment payment"} {
+		broken := maps.Clone(files)
+		require.Contains(t, files[file], told)
+		broken[file] = strings.Replace(files[file], told, "- secretRef: { name: orderflow-master }", 1)
+		found, err := inspect(broken, "dev", code)
+		require.NoError(t, err)
+		assert.Contains(t, found, who+" does not read NATS_ALLOW_PLAINTEXT")
 	}
 }
