@@ -53,6 +53,9 @@ func TestTheBrokerReadsItsConfiguration(t *testing.T) {
 		assert.EqualValues(t, port(container, "monitor"), options.HTTPPort)
 		assert.Equal(t, []string{"nats-server", "--config", "/etc/nats/nats.conf"}, container.Command)
 		assert.Equal(t, filepath.Join(n.dir, "data"), options.StoreDir, "it stores on the volume")
+		volume := o.statefulSets["orderflow-nats"].Spec.VolumeClaimTemplates[0].Spec.Resources.Requests.Storage().Value()
+		assert.Greater(t, options.JetStreamMaxStore, int64(10<<30+2<<30+1<<30+256<<20), "INTAKE, EVENTS, DEAD and COMMANDS fit, also when they are full")
+		assert.Less(t, options.JetStreamMaxStore, volume*9/10, "and the volume has room beside them")
 		assert.Equal(t, "ldm="+options.PidFile, n.paths.Replace(container.Lifecycle.PreStop.Exec.Command[2]))
 		assert.Greater(t, float64(*pod.TerminationGracePeriodSeconds), (options.LameDuckDuration + options.LameDuckGracePeriod).Seconds())
 		var named []string
