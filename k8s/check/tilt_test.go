@@ -39,13 +39,16 @@ func evaluate(t *testing.T, rendered [][]byte, tiltfile string) (*tilted, error)
 		images: map[string][]string{}, after: map[string][]string{}, ports: map[string][]int{},
 	}
 	builtins := starlark.StringDict{
-		"os":                  &starlarkstruct.Module{Name: "os", Members: starlark.StringDict{"getenv": m.builtin("getenv", m.getenv)}},
+		"os": &starlarkstruct.Module{Name: "os", Members: starlark.StringDict{
+			"getenv": m.builtin("getenv", m.getenv),
+			"path":   &starlarkstruct.Module{Name: "path", Members: starlark.StringDict{"exists": m.builtin("exists", exists)}},
+		}},
 		"TRIGGER_MODE_MANUAL": starlark.String("manual"),
 	}
 	for name, do := range map[string]func(*starlark.Thread, starlark.Tuple, []starlark.Tuple) (starlark.Value, error){
 		"local": m.local, "kustomize": m.kustomize, "decode_yaml_stream": decodeStream, "encode_yaml_stream": encodeStream,
 		"k8s_yaml": m.k8sYAML, "custom_build": m.customBuild, "k8s_resource": m.resource, "local_resource": m.localResource,
-		"port_forward": portForward, "default_registry": m.nothing,
+		"port_forward": portForward, "default_registry": m.nothing, "read_file": readFile,
 	} {
 		builtins[name] = m.builtin(name, do)
 	}
@@ -98,6 +101,24 @@ func (m *tilted) kustomize(_ *starlark.Thread, args starlark.Tuple, kwargs []sta
 		return nil, fmt.Errorf("kustomize(%q) is not known here", folder)
 	}
 	return starlark.String(bytes.Join(m.rendered, []byte("---\n"))), nil
+}
+
+func exists(_ *starlark.Thread, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	var path string
+	if err := starlark.UnpackArgs("exists", args, kwargs, "path", &path); err != nil {
+		return nil, err
+	}
+	_, err := os.Stat(filepath.Join(root, path))
+	return starlark.Bool(err == nil), nil
+}
+
+func readFile(_ *starlark.Thread, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	var path string
+	if err := starlark.UnpackArgs("read_file", args, kwargs, "paths", &path); err != nil {
+		return nil, err
+	}
+	content, err := os.ReadFile(filepath.Join(root, path))
+	return starlark.String(content), err
 }
 
 func decodeStream(thread *starlark.Thread, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
@@ -287,6 +308,25 @@ func (m *tilted) buildable(t *trouble) {
 	}
 }
 
+// modules are the folders of the modules that a program is made of, as go has them.
+func modules(t *testing.T, program string) []string {
+	t.Helper()
+	mains, err := filepath.Glob(filepath.Join(root, "services/*/cmd", program))
+	require.NoError(t, err)
+	require.Len(t, mains, 1, program)
+	folder, err := filepath.Rel(root, mains[0])
+	require.NoError(t, err)
+	command := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{.Path}}{{end}}{{end}}", "./"+folder)
+	command.Dir, command.Env = root, append(os.Environ(), "GOWORK=") // the workspace's
+	out, err := command.Output()
+	require.NoError(t, err)
+	var folders []string
+	for _, module := range strings.Fields(string(out)) {
+		folders = append(folders, strings.TrimPrefix(module, "github.com/orderflow/orderflow/"))
+	}
+	return folders
+}
+
 func TestTiltfile(t *testing.T) {
 	t.Parallel()
 	files, err := ReadFiles(root)
@@ -300,6 +340,9 @@ func TestTiltfile(t *testing.T) {
 	found, err := m.wrong()
 	require.NoError(t, err)
 	assert.Empty(t, found)
+	for name, deps := range m.images {
+		assert.Subset(t, deps, modules(t, filepath.Base(name)), "%s is built anew when its code changes", name)
+	}
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	require.NoError(t, err)
 	for _, target := range targets {
@@ -307,7 +350,7 @@ func TestTiltfile(t *testing.T) {
 	}
 
 	for _, broken := range []struct{ is, becomes, found string }{
-		{"'services/' + program", "'service/' + program", "which is not there"},
+		{"'services/' + m", "'service/' + m", "which is not there"},
 		{"for program in programs:", "for program in ['orders']:", "registry.example.com/orderflow/payment is not built"},
 		{"'smtp://sandbox:1025'", "''", "finds no SMTP_URL"},
 		{"'orderflow-webhooks': {", "'orderflow-hooks': {", "finds no secret"},
