@@ -61,11 +61,14 @@ type canaried struct {
 	canaries []canary
 	places   []place
 	failures atomic.Int64
+	spans    *collector
 }
 
 func runCanaried(t *testing.T) *canaried {
 	t.Helper()
-	c := &canaried{t: t}
+	c := &canaried{t: t, spans: &collector{}}
+	traces := httptest.NewServer(c.spans)
+	t.Cleanup(traces.Close)
 	var to atomic.Pointer[httputil.ReverseProxy]
 	carrier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -78,7 +81,7 @@ func runCanaried(t *testing.T) *canaried {
 		to.Load().ServeHTTP(w, r)
 	}))
 	t.Cleanup(carrier.Close)
-	c.running = runAll(t, "DATABASE_URL", testkit.DSN(t)+"&password="+databasePassword, "LOG_LEVEL", "debug", "CARRIER_URL", carrier.URL, "FULFILLMENT_REQUIRE_ADDRESS", "true")
+	c.running = runAll(t, "DATABASE_URL", testkit.DSN(t)+"&password="+databasePassword, "LOG_LEVEL", "debug", "CARRIER_URL", carrier.URL, "OTEL_EXPORTER_OTLP_ENDPOINT", traces.URL, "FULFILLMENT_REQUIRE_ADDRESS", "true")
 	sandbox, err := url.Parse(c.ground.URL("sandbox"))
 	require.NoError(t, err)
 	to.Store(httputil.NewSingleHostReverseProxy(sandbox))
@@ -281,6 +284,19 @@ func (c *canaried) tables() {
 	}
 }
 
+// traces are the spans that were sent. They are sent every few seconds, the last ones of an order's life last.
+func (c *canaried) traces() {
+	c.t.Helper()
+	require.Eventually(c.t, func() bool {
+		return len(c.spans.named("fulfillment call")) > 8 && len(c.spans.named("notifier call")) > 0
+	}, lifetime, 50*time.Millisecond)
+	for _, s := range c.spans.named("") {
+		data, err := proto.Marshal(s)
+		require.NoError(c.t, err)
+		c.keep("trace "+s.GetName(), data)
+	}
+}
+
 // operator is what an operator is shown.
 func (c *canaried) operator() {
 	c.t.Helper()
@@ -356,12 +372,13 @@ func TestNoCardNumberNoSecretAndNoPersonGetsOut(t *testing.T) {
 	c.outside()
 	c.tables()
 	c.streams()
+	c.traces()
 	c.operator()
 	seen := map[string]bool{}
 	for _, p := range c.places {
 		seen[strings.Fields(p.name)[0]] = true
 	}
-	for _, kind := range []string{"log", "arguments", "answer", "table", "EVENTS", "INTAKE", "DEAD", "orderctl", "/metrics"} {
+	for _, kind := range []string{"log", "arguments", "answer", "table", "EVENTS", "INTAKE", "DEAD", "trace", "orderctl", "/metrics"} {
 		assert.True(t, seen[kind], "%s was looked at", kind)
 	}
 	assert.Empty(t, leaks(c.canaries, c.places, allowedInClear))
