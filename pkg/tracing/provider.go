@@ -33,8 +33,11 @@ func (s Settings) Check() error {
 		errs = append(errs, errors.New("OTEL_TRACES_SAMPLER_ARG is a share from 0 to 1"))
 	}
 	if s.Endpoint != "" {
-		if u, err := url.Parse(s.Endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		switch u, err := url.Parse(s.Endpoint); {
+		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 			errs = append(errs, errors.New("OTEL_EXPORTER_OTLP_ENDPOINT looks like http://collector:4318"))
+		case u.User != nil: // the exporter would leave it out, and everybody can read this setting
+			errs = append(errs, errors.New("OTEL_EXPORTER_OTLP_ENDPOINT names a user: what logs in belongs into OTEL_EXPORTER_OTLP_HEADERS"))
 		}
 	}
 	return errors.Join(errs...)

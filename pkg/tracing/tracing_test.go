@@ -67,7 +67,7 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, tracing.Settings{Share: 1}.Check())
 	require.NoError(t, tracing.Settings{Share: 0.1, Endpoint: "https://collector:4318/tenant"}.Check())
-	for _, wrong := range []tracing.Settings{{Share: 1.1}, {Share: -1}, {Endpoint: "collector:4317"}, {Endpoint: "grpc://collector"}, {Endpoint: "://"}} {
+	for _, wrong := range []tracing.Settings{{Share: 1.1}, {Share: -1}, {Endpoint: "collector:4317"}, {Endpoint: "grpc://collector"}, {Endpoint: "://"}, {Endpoint: "https://user:word@collector"}} {
 		assert.Error(t, wrong.Check(), wrong)
 	}
 }
