@@ -86,6 +86,17 @@ build: ## Build every program into bin/
 images: image-tools ## Build an image of every program, amd64 and arm64, into .orderflow/images (REPO=registry.example.com/orderflow TAG=v1 pushes them)
 	bin/images --ko "$(KO)" --repo "$(REPO)" --tag "$(TAG)" $(IMAGES)
 
+# Clones, so that what is not committed and where a checkout lies have no part in it.
+.PHONY: images-check
+images-check: image-tools ## Build every image twice, from two clones of HEAD, and fail when two have not the same digest
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	for n in one two; do \
+	  git clone -q "$(CURDIR)" "$$tmp/$$n" && ( cd "$$tmp/$$n" && "$(CURDIR)/bin/images" --ko "$(KO)" $(IMAGES) ) >"$$tmp/$$n.digests" 2>"$$tmp/log" || \
+	    { cat "$$tmp/log"; exit 1; }; \
+	done && \
+	{ diff "$$tmp/one.digests" "$$tmp/two.digests" || { echo "images-check: the same code made other bytes the second time"; exit 1; }; } && \
+	cat "$$tmp/one.digests"
+
 # What the Tiltfile calls: one program for this kind of machine. Several may be built at once, so each has a folder and a base of its own.
 .PHONY: image
 image:

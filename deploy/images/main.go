@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -97,9 +98,34 @@ func build(ctx context.Context, o options, folders []string) error {
 	arguments = append(arguments, named...)
 	command := exec.CommandContext(ctx, o.ko, slices.Concat(arguments, folders)...)
 	command.Env = append(os.Environ(), "KO_DOCKER_REPO="+repo, "KO_DEFAULTBASEIMAGE="+base)
-	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	command.Stdout, command.Stderr = os.Stderr, os.Stderr
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("%s %s: %w", o.ko, strings.Join(arguments, " "), err)
+	}
+	return tell(os.Stdout, contents, len(folders))
+}
+
+// tell writes a line for each image, with its digest as its list of contents has it. An OCI layout knows no names.
+func tell(to io.Writer, contents string, programs int) error {
+	lists, err := filepath.Glob(filepath.Join(contents, "*.spdx.json"))
+	if err != nil {
+		return err
+	}
+	if len(lists) < programs {
+		return fmt.Errorf("%d programs, and %d lists of what is in them", programs, len(lists))
+	}
+	for _, path := range lists {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		var list struct {
+			Name string `json:"name"`
+		}
+		if err := json.Unmarshal(text, &list); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		fmt.Fprintf(to, "%-28s %s\n", strings.TrimSuffix(filepath.Base(path), ".spdx.json"), strings.TrimPrefix(list.Name, "sbom-"))
 	}
 	return nil
 }
