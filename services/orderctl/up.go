@@ -72,7 +72,7 @@ func (f *upFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	out := c.OutOrStdout()
+	out := &inTurn{to: c.OutOrStdout()}
 	f.Dir, f.Say, f.Environ = dir, func(line string) { fmt.Fprintln(out, line) }, host.Environ()
 	f.Moved = func(name string) bool { return c.Flags().Changed(name) }
 	if f.demo > 0 {

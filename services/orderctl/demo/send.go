@@ -18,7 +18,12 @@ type Sender struct {
 	IngressURL string
 	// Secrets are the webhook secrets by source.
 	Secrets map[string]string
-	client  *http.Client
+}
+
+// sending is a Sender that is at it.
+type sending struct {
+	*Sender
+	client *http.Client
 }
 
 // senders is how many stories are told at once.
@@ -41,8 +46,8 @@ type Sent struct {
 // Send tells all stories, several at once, and returns when every delivery was answered. The first delivery that cannot
 // be sent ends it: the others would fail for the same reason.
 func (s *Sender) Send(ctx context.Context, stories []Story, told func(done int)) ([]Sent, error) {
-	s.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: senders, MaxConnsPerHost: senders}}
-	defer s.client.CloseIdleConnections()
+	run := sending{s, &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: senders, MaxConnsPerHost: senders}}}
+	defer run.client.CloseIdleConnections()
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	sent := make([]Sent, len(stories))
@@ -54,7 +59,7 @@ func (s *Sender) Send(ctx context.Context, stories []Story, told func(done int))
 		workers.Go(func() {
 			for i := range next {
 				var err error
-				if sent[i], err = s.tell(ctx, stories[i]); err != nil {
+				if sent[i], err = run.tell(ctx, stories[i]); err != nil {
 					fail(err)
 					continue
 				}
@@ -76,7 +81,7 @@ func (s *Sender) Send(ctx context.Context, stories []Story, told func(done int))
 	return sent, context.Cause(ctx)
 }
 
-func (s *Sender) tell(ctx context.Context, story Story) (Sent, error) {
+func (s sending) tell(ctx context.Context, story Story) (Sent, error) {
 	sent := Sent{Story: story, First: time.Now()}
 	for n, chapter := range story.Chapters {
 		headers, err := s.sign(chapter, fmt.Sprintf("%s-%d", story.Number, n))
@@ -92,7 +97,7 @@ func (s *Sender) tell(ctx context.Context, story Story) (Sent, error) {
 	return sent, nil
 }
 
-func (s *Sender) sign(c Chapter, id string) (http.Header, error) {
+func (s sending) sign(c Chapter, id string) (http.Header, error) {
 	provider := ingress.SourceByName(c.Source)
 	if provider == nil {
 		return nil, fmt.Errorf("the ingress has no source %q", c.Source)
@@ -104,7 +109,7 @@ func (s *Sender) sign(c Chapter, id string) (http.Header, error) {
 	return headers, nil
 }
 
-func (s *Sender) post(ctx context.Context, c Chapter, headers http.Header, sent *Sent) error {
+func (s sending) post(ctx context.Context, c Chapter, headers http.Header, sent *Sent) error {
 	url := s.IngressURL + "/webhooks/" + c.Source
 	if c.Account != "" {
 		url += "/" + c.Account
