@@ -15,7 +15,7 @@ import (
 // secretsMade are the Secrets that k8s/secrets.sh prints: what each holds, by its name.
 func secretsMade(t *testing.T) map[string]map[string]string {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), filepath.Join(root, "k8s/secrets.sh"), filepath.Join(t.TempDir(), "env"))
+	c := exec.CommandContext(t.Context(), filepath.Join(root, "k8s", "secrets.sh"), filepath.Join(t.TempDir(), "env"))
 	c.Env = append(c.Environ(), "DATABASE=postgres.example.com:5432/orderflow", "SMTP_URL=smtp://mail.example.com:587")
 	var complaint bytes.Buffer
 	c.Stderr = &complaint
