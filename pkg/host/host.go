@@ -62,6 +62,8 @@ type Deps struct {
 
 	// Environ is the environment by name, for settings whose names are not known beforehand.
 	Environ map[string]string
+	// Draining is closed when the process begins to stop: DRAIN_PAUSE goes by before it takes no more work.
+	Draining <-chan struct{}
 	// Listen opens the listener of a name at an address, or hands over the one that was opened for it.
 	Listen func(name, address string) (net.Listener, error)
 }

@@ -111,8 +111,14 @@ func idle(name string, ended func()) host.Service {
 
 func TestProbesFromStartToEnd(t *testing.T) {
 	t.Parallel()
-	leave := make(chan struct{})
-	p := start(t, nil, idle("a", func() { <-leave }))
+	leave, told := make(chan struct{}), make(chan struct{})
+	p := start(t, nil, idle("a", func() { <-leave }), host.Service{Name: "b", Start: func(_ context.Context, d host.Deps) ([]host.Task, error) {
+		return []host.Task{{Name: "listen", Run: func(context.Context) error {
+			<-d.Draining
+			close(told)
+			return nil
+		}}}, nil
+	}})
 	p.await(t)
 	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready"} {
 		status, body := p.get(t, path)
@@ -131,6 +137,7 @@ func TestProbesFromStartToEnd(t *testing.T) {
 		return status == http.StatusServiceUnavailable
 	}, 10*time.Second, time.Millisecond)
 	assert.Equal(t, "draining", body)
+	<-told
 	status, _ = p.get(t, "/healthz")
 	assert.Equal(t, http.StatusOK, status, "it is alive while it drains")
 	close(leave)

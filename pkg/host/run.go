@@ -56,7 +56,7 @@ func Run(ctx context.Context, services []Service, o Options) error {
 	if err != nil {
 		return fmt.Errorf("LOG_LEVEL %q: it is debug, info, warn or error", settings.LogLevel)
 	}
-	r := &run{settings: settings, options: o, log: o.Log.Level(level), failed: make(chan error, 1), health: newHealth()}
+	r := &run{settings: settings, options: o, log: o.Log.Level(level), failed: make(chan error, 1), draining: make(chan struct{}), health: newHealth()}
 	r.registry = prometheus.NewRegistry()
 	r.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	r.tracing, err = tracing.New(ctx, settings.Settings, bus.Sparing(r.log, "traces"))
@@ -92,6 +92,7 @@ type run struct {
 	tracing  *tracing.Tracing
 	opened   []*connections
 	failed   chan error
+	draining chan struct{}
 
 	front, back group
 	admin       group
@@ -123,7 +124,7 @@ func (r *run) start(ctx context.Context, services []Service) error {
 		deps := Deps{
 			Log: r.log.With().Str("service", s.Name).Logger(), Registry: r.registry, Clock: r.clock(),
 			Tracer:  r.tracing.Of(s.Name),
-			Environ: r.options.Environ, Listen: r.listen,
+			Environ: r.options.Environ, Draining: r.draining, Listen: r.listen,
 		}
 		opened, err := connect(ctx, r.settings, s, r.options, &deps)
 		if err != nil {
@@ -196,6 +197,7 @@ func (r *run) untilStopped(ctx context.Context) error {
 	case failure = <-r.failed:
 	}
 	r.health.drain()
+	close(r.draining)
 	r.log.Info().Msg("stopping: what is in hand is finished first")
 	if failure == nil && r.settings.DrainPause > 0 {
 		select {

@@ -38,6 +38,21 @@ func New(log zerolog.Logger) *echo.Echo {
 	return e
 }
 
+// Parting asks whoever calls once draining has begun to come by a new connection the next time, which a load balancer leads
+// elsewhere: a request that is sent into a connection while its server closes it gets no answer.
+func Parting(draining <-chan struct{}) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			select {
+			case <-draining:
+				c.Response().Header().Set(echo.HeaderConnection, "close")
+			default:
+			}
+			return next(c)
+		}
+	}
+}
+
 // recovered answers a panic as an error, and tells where it was, but not its words: they may repeat what was worked on.
 func recovered(log zerolog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {

@@ -120,3 +120,25 @@ func TestARequestInHandIsFinished(t *testing.T) {
 	assert.Equal(t, "done", <-answered)
 	require.NoError(t, <-stopped)
 }
+
+// A connection that is kept alive is given up by the answer, before the server closes it on a request that is on its way.
+func TestWhoCallsWhileItDrainsIsAskedToGoElsewhere(t *testing.T) {
+	t.Parallel()
+	draining := make(chan struct{})
+	e := web.New(zerolog.Nop())
+	e.Use(web.Parting(draining))
+	e.GET("/", func(c echo.Context) error { return c.NoContent(http.StatusOK) })
+	url, _ := serve(t, e)
+	parted := func(path string) bool {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, http.NoBody)
+		require.NoError(t, err)
+		answer, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		return answer.Close
+	}
+	assert.False(t, parted("/"))
+	close(draining)
+	assert.True(t, parted("/"))
+	assert.True(t, parted("/nowhere"), "errors are answers too")
+}

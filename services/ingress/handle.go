@@ -47,6 +47,7 @@ type handler struct {
 	log       zerolog.Logger
 	tracer    trace.Tracer
 	clock     func() time.Time
+	draining  <-chan struct{}
 }
 
 // errLate says that nobody waits for the answer any more.

@@ -61,6 +61,7 @@ func start(ctx context.Context, config *Config, d host.Deps) ([]host.Task, error
 	gatherer := bus.NewGatherer(publisher)
 	h := &handler{
 		accounts: all, config: config, publish: gatherer, most: most, metrics: newMetrics(d.Registry), log: d.Log, clock: d.Clock, tracer: tracing.Or(d.Tracer),
+		draining:     d.Draining,
 		certificates: newCertificates(nil, d.Clock), proxies: proxies, addresses: newRates(config.AddressRate),
 		room: room{most: config.Bodies},
 	}
@@ -95,6 +96,7 @@ const overhead = 4 << 10
 // serve takes requests until ctx ends. What publishes goes on until the last request is answered.
 func (h *handler) serve(l net.Listener, certificate *web.Certificate, gatherer *bus.Gatherer) func(context.Context) error {
 	e := web.New(h.log)
+	e.Use(web.Parting(h.draining))
 	e.POST("/webhooks/:source", h.take)
 	e.POST("/webhooks/:source/:account", h.take)
 	run := web.Serve(l, e)

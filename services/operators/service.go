@@ -113,6 +113,7 @@ type handler struct {
 	run      Runner
 	log      zerolog.Logger
 	clock    func() time.Time
+	draining <-chan struct{}
 	metrics  *metrics
 
 	attempts *attempts
@@ -130,7 +131,7 @@ func newHandler(config Config, keys *keyring, run Runner, d host.Deps) *handler 
 	stranger() // made now, so that the first one who is not known waits no longer than others
 	return &handler{
 		config: config, accounts: NewAccounts(d.Pool), tokens: &tokens{keys, config.Life, d.Clock}, run: run,
-		log: d.Log, clock: d.Clock, metrics: newMetrics(d.Registry),
+		log: d.Log, clock: d.Clock, draining: d.Draining, metrics: newMetrics(d.Registry),
 		attempts: newAttempts(), told: web.NewRates(rate.Every(addressEvery), addressBurst, remembered),
 		guesses: make(chan struct{}, mostGuesses), running: make(chan struct{}, mostCommands),
 	}
@@ -142,6 +143,7 @@ func (h *handler) routes() (*echo.Echo, error) {
 		return nil, err
 	}
 	e := web.New(h.log)
+	e.Use(web.Parting(h.draining))
 	e.IPExtractor = echo.ExtractIPDirect()
 	if len(proxies) > 0 {
 		trusted := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
