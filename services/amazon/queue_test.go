@@ -229,6 +229,8 @@ func TestMessagesAreKeptAndThenDeleted(t *testing.T) {
 	assert.InDelta(t, 28, w.counted("orderflow_amazon_messages_total", done), 0)
 	assert.InDelta(t, 1, w.counted("orderflow_amazon_messages_total", known), 0)
 	stop() // while it waits for messages
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, seconds := range s.hidden {
 		assert.Equal(t, 60, seconds)
 	}
