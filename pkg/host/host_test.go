@@ -113,9 +113,10 @@ func TestProbesFromStartToEnd(t *testing.T) {
 	t.Parallel()
 	leave, told := make(chan struct{}), make(chan struct{})
 	p := start(t, nil, idle("a", func() { <-leave }), host.Service{Name: "b", Start: func(_ context.Context, d host.Deps) ([]host.Task, error) {
-		return []host.Task{{Name: "listen", Run: func(context.Context) error {
+		return []host.Task{{Name: "listen", Run: func(ctx context.Context) error {
 			<-d.Draining
 			close(told)
+			<-ctx.Done()
 			return nil
 		}}}, nil
 	}})

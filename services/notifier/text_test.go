@@ -1,6 +1,7 @@
 package notifier
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -109,7 +110,7 @@ func TestWhoGetsTexts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d, err := c.rules.Decide(fold(t, append(base, c.happs...)...), ring, c.now)
+			d, err := c.rules.Decide(fold(t, slices.Concat(base, c.happs)...), ring, c.now)
 			require.NoError(t, err)
 			calls := callsOf(d)
 			if c.want == "" {
