@@ -182,7 +182,10 @@ func (r *run) task(ctx context.Context, service string, t Task) {
 	if err == nil {
 		err = errors.New("it ended by itself")
 	}
-	err = fmt.Errorf("%s: %s: %w", service, t.Name, err)
+	if t.Name != service {
+		err = fmt.Errorf("%s: %w", t.Name, err)
+	}
+	err = fmt.Errorf("%s: %w", service, err)
 	r.health.fail(err)
 	select {
 	case r.failed <- err:
