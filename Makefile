@@ -40,6 +40,7 @@ KO               := $(TOOLS)/ko-$(KO_VERSION)/ko
 
 PREFIX   := github.com/orderflow/orderflow
 MODULES  := $(patsubst %/go.mod,%,$(wildcard pkg/go.mod services/*/go.mod))
+OUTSIDE  := k8s/check deploy/check deploy/images
 SERVICES := $(filter-out services/orderctl,$(filter services/%,$(MODULES)))
 MAINS    := $(patsubst %/main.go,./%,$(wildcard services/*/cmd/*/main.go))
 ORDERCTL := bin/orderctl
@@ -188,6 +189,7 @@ lint: fmt-check vet golangci ## Formatting, vet and golangci-lint
 .PHONY: golangci
 golangci: $(GOLANGCI) ## golangci-lint alone, over every module
 	$(GOLANGCI) run $(addsuffix /...,$(addprefix ./,$(MODULES)))
+	@for m in $(OUTSIDE); do echo "golangci: $$m"; ( cd $$m && GOWORK=off $(GOLANGCI) run ./... ) || exit 1; done
 
 # Replaces are not inherited and `go mod tidy` does not read go.work. So every service replaces pkg, and orderctl
 # replaces all of them. Tidy writes a long zero version for a sibling that it adds; we keep the short one.

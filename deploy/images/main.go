@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -45,8 +46,9 @@ func main() {
 	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := build(ctx, o, flag.Args()); err != nil {
+	err := build(ctx, o, flag.Args())
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "images:", err)
 		os.Exit(1)
 	}
@@ -74,7 +76,7 @@ func build(ctx context.Context, o options, folders []string) error {
 			return err
 		}
 	}
-	base, stop, err := serveBase(o.base)
+	base, stop, err := serveBase(ctx, o.base)
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func build(ctx context.Context, o options, folders []string) error {
 			return err
 		}
 	}
-	if err := os.MkdirAll(contents, 0o755); err != nil {
+	if err := os.MkdirAll(contents, 0o750); err != nil {
 		return err
 	}
 	arguments := []string{
@@ -150,12 +152,12 @@ func destination(o options, programs int, layout string) (repo string, arguments
 }
 
 // serveBase serves the empty image and says where.
-func serveBase(address string) (base string, stop func(), err error) {
-	l, err := net.Listen("tcp", address)
+func serveBase(ctx context.Context, address string) (base string, stop func(), err error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return "", nil, err
 	}
-	server := &http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
 	go server.Serve(l) //nolint:errcheck // it ends when it is closed
 	base = l.Addr().String() + "/nothing"
 	if err := pushNothing(base); err != nil {

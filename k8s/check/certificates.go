@@ -10,7 +10,7 @@ import (
 )
 
 // brokerSecret holds the broker's certificate, its key, and the certificate of the authority.
-const brokerSecret = "orderflow-nats-tls"
+const brokerSecret = "orderflow-nats-tls" //nolint:gosec // a name
 
 // certificates are issued by somebody, and the broker's is for every name that it is reached by, and looked at.
 func certificates(o *Objects, c *Code, t *trouble) {

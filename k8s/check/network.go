@@ -1,6 +1,7 @@
 package check
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -110,7 +111,7 @@ func routing(o *Objects, c *Code, t *trouble) {
 		}
 		for _, rule := range r.Spec.Rules {
 			for _, m := range rule.Matches {
-				t.unless(m.Method == "POST" && c.words[m.Path.Value+"/:source"], "HTTPRoute %s: the ingress has no %s %s", name, m.Method, m.Path.Value)
+				t.unless(m.Method == http.MethodPost && c.words[m.Path.Value+"/:source"], "HTTPRoute %s: the ingress has no %s %s", name, m.Method, m.Path.Value)
 			}
 			for _, b := range rule.BackendRefs {
 				s := o.services[b.Name]

@@ -95,7 +95,7 @@ func (o *Objects) custom(h head, document []byte) (known bool, err error) {
 	return false, nil
 }
 
-func strictly[T any](into *map[string]*T, name string, document []byte) error {
+func strictly[T any](into *map[string]*T, name string, document []byte) error { //nolint:gocritic // it makes the map
 	v := new(T)
 	if err := yaml.UnmarshalStrict(document, v); err != nil {
 		return err
@@ -104,7 +104,7 @@ func strictly[T any](into *map[string]*T, name string, document []byte) error {
 	return nil
 }
 
-func keep[T any](into *map[string]*T, name string, v *T) {
+func keep[T any](into *map[string]*T, name string, v *T) { //nolint:gocritic // it makes the map
 	if *into == nil {
 		*into = map[string]*T{}
 	}

@@ -97,7 +97,7 @@ func (o *Objects) template(name string, e *externalSecret, t *trouble) {
 			continue
 		}
 		m := address.FindStringSubmatch(value)
-		t.unless(m != nil && m[1] == user, "ExternalSecret %s: %s is not the login of %s", name, key, user)
+		t.unless(len(m) > 1 && m[1] == user, "ExternalSecret %s: %s is not the login of %s", name, key, user)
 		if m != nil {
 			cluster, database := strings.CutSuffix(m[2], "-rw")
 			there := key == "NATS_URL" && o.services[m[2]] != nil && m[3] == "4222" || database && o.databases[cluster] != nil && m[3] == "5432"

@@ -85,7 +85,7 @@ func (m *tilted) local(_ *starlark.Thread, args starlark.Tuple, kwargs []starlar
 	if command != "deploy/secrets.sh >/dev/null && cat deploy/.env" || !quiet || !silent {
 		return nil, fmt.Errorf("local(%q) is not known here, or shows secrets", command)
 	}
-	if out, err := exec.Command("sh", filepath.Join(root, "deploy/secrets.sh"), m.secrets).CombinedOutput(); err != nil {
+	if out, err := exec.Command("sh", filepath.Join(root, "deploy", "secrets.sh"), m.secrets).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
 	}
 	made, err := os.ReadFile(m.secrets)
@@ -154,7 +154,11 @@ func encodeStream(thread *starlark.Thread, args starlark.Tuple, kwargs []starlar
 		if err != nil {
 			return nil, err
 		}
-		documents = append(documents, string(v.(starlark.String)))
+		text, ok := starlark.AsString(v)
+		if !ok {
+			return nil, fmt.Errorf("json.encode made a %s", v.Type())
+		}
+		documents = append(documents, text)
 	}
 	return starlark.String(strings.Join(documents, "\n---\n")), nil
 }
@@ -295,7 +299,7 @@ var targets = []string{"image-tools", "image", "test", "lint"}
 func (m *tilted) buildable(t *trouble) {
 	for name, deps := range m.images {
 		program := filepath.Base(name)
-		found, err := filepath.Glob(filepath.Join(root, "services/*/cmd", program, "main.go"))
+		found, err := filepath.Glob(filepath.Join(root, "services", "*", "cmd", program, "main.go"))
 		t.unless(err == nil && len(found) == 1, "there is no program %s", program)
 		for _, d := range deps {
 			_, err := os.Stat(filepath.Join(root, d))
@@ -311,7 +315,7 @@ func (m *tilted) buildable(t *trouble) {
 // modules are the folders of the modules that a program is made of, as go has them.
 func modules(t *testing.T, program string) []string {
 	t.Helper()
-	mains, err := filepath.Glob(filepath.Join(root, "services/*/cmd", program))
+	mains, err := filepath.Glob(filepath.Join(root, "services", "*", "cmd", program))
 	require.NoError(t, err)
 	require.Len(t, mains, 1, program)
 	folder, err := filepath.Rel(root, mains[0])
