@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"text/tabwriter"
 	"time"
 	"unicode"
@@ -25,18 +24,6 @@ func printJSON(c *cobra.Command, value any) error {
 	out.SetIndent("", "  ")
 	out.SetEscapeHTML(false)
 	return out.Encode(value)
-}
-
-// inTurn is for several who print at the same time.
-type inTurn struct {
-	turn sync.Mutex
-	to   io.Writer
-}
-
-func (w *inTurn) Write(p []byte) (int, error) {
-	w.turn.Lock()
-	defer w.turn.Unlock()
-	return w.to.Write(p)
 }
 
 // table prints rows whose columns align. The first row is the head.

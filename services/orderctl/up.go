@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/orderflow/orderflow/pkg/host"
@@ -72,7 +73,7 @@ func (f *upFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	out := &inTurn{to: c.OutOrStdout()}
+	out := zerolog.SyncWriter(c.OutOrStdout()) // several print at the same time
 	f.Dir, f.Say, f.Environ = dir, func(line string) { fmt.Fprintln(out, line) }, host.Environ()
 	f.Moved = func(name string) bool { return c.Flags().Changed(name) }
 	if f.demo > 0 {
