@@ -57,9 +57,8 @@ type Call struct {
 	Operator string
 	Role     Role
 	Request  string
-	// Begun is told what is about to run, in words of ours alone: the command, the names of its flags, and where these are
-	// operators' names or numbers, its arguments. Before that
-	// nothing has been done, and without it nothing is.
+	// Begun is told what is about to run, in words of ours alone: the command, the names of its flags, and its arguments
+	// where these are operators' names or numbers. Before that nothing has been done, and without it nothing is.
 	Begun          func(command string, flags, args []string)
 	Stdout, Stderr io.Writer
 }
